@@ -1,0 +1,777 @@
+//! Objects behind handles: what each call checks before it touches a port, what keeps a port
+//! alive, and how the requests of a file become packets.
+
+use crate::{
+    Access, Api, Association, Call, Dequeue, DequeuePhase, DeviceAnswer, DispatcherObject, File,
+    FileId, Handle, HandleEntry, Insert, Kind, NameId, NtStatus, Object, ObjectId, Observer,
+    Origin, Outcome, Packet, Port, PortId, PortLife, ProcessId, Request, RequestArguments,
+    RequestId, Returned, System, Target, ThreadId, Timeout, Value, Wait, WaitPhase, rules,
+};
+
+type Answer = Result<Value, NtStatus>;
+
+impl System {
+    /// The port behind a handle, if the handle carries `needed` (PORT-10, GQ-11, POST-05).
+    #[inline]
+    fn port_behind<O: Observer>(
+        &self,
+        process: ProcessId,
+        handle: Handle,
+        needed: Access,
+        o: &mut O,
+    ) -> Result<PortId, NtStatus> {
+        let entry = self.processes[process.index()]
+            .get(handle)
+            .inspect_err(|_| o.rule(rules::GQ_11))?;
+        match entry.object {
+            Object::Port(port) if entry.access.contains(needed) => Ok(port),
+            Object::Port(_) => {
+                o.rule(rules::PORT_10);
+                Err(NtStatus::ACCESS_DENIED)
+            }
+            _ => {
+                o.rule(rules::PORT_20);
+                Err(NtStatus::OBJECT_TYPE_MISMATCH)
+            }
+        }
+    }
+
+    fn file_behind(&self, process: ProcessId, handle: Handle) -> Result<FileId, NtStatus> {
+        match self.processes[process.index()].get(handle)?.object {
+            Object::File(file) => Ok(file),
+            _ => Err(NtStatus::OBJECT_TYPE_MISMATCH),
+        }
+    }
+
+    fn object_behind(&self, process: ProcessId, handle: Handle) -> Result<ObjectId, NtStatus> {
+        match self.processes[process.index()].get(handle)?.object {
+            Object::Other(object) => Ok(object),
+            _ => Err(NtStatus::OBJECT_TYPE_MISMATCH),
+        }
+    }
+
+    /// A handle in this process to this object, which the object counts.
+    fn open(&mut self, process: ProcessId, object: Object, access: Access) -> Handle {
+        match object {
+            Object::Port(port) => self.ports[port.index()].handles += 1,
+            Object::File(file) => self.files[file.index()].handles += 1,
+            Object::Other(_) => {}
+        }
+        self.processes[process.index()].open(HandleEntry { object, access })
+    }
+
+    /// Creates a port and a handle to it (PORT-06, PORT-08).
+    pub(crate) fn create_port<O: Observer>(
+        &mut self,
+        process: ProcessId,
+        name: Option<NameId>,
+        access: Access,
+        concurrency: u32,
+        o: &mut O,
+    ) -> Result<(PortId, Handle), NtStatus> {
+        let id = PortId::new(self.ports.len()).ok_or(NtStatus::INSUFFICIENT_RESOURCES)?;
+        o.rule(rules::PORT_06);
+        o.rule(rules::PORT_08);
+        let limit = if concurrency == 0 {
+            self.processors.into()
+        } else {
+            concurrency
+        };
+        self.ports.push(Port::new(limit, name));
+        Ok((id, self.open(process, Object::Port(id), access)))
+    }
+
+    pub(crate) fn create_object(
+        &mut self,
+        process: ProcessId,
+        kind: Kind,
+    ) -> Result<(Handle, ObjectId), NtStatus> {
+        let id = ObjectId::new(self.objects.len()).ok_or(NtStatus::INSUFFICIENT_RESOURCES)?;
+        self.objects.push(DispatcherObject::new(kind));
+        Ok((self.open(process, Object::Other(id), Access::ALL), id))
+    }
+
+    pub(crate) fn create_file(
+        &mut self,
+        process: ProcessId,
+        overlapped: bool,
+    ) -> Result<(Handle, FileId), NtStatus> {
+        let id = FileId::new(self.files.len()).ok_or(NtStatus::INSUFFICIENT_RESOURCES)?;
+        self.files.push(File {
+            overlapped,
+            association: None,
+            signaled: false,
+            handles: 0,
+            pending: 0,
+        });
+        Ok((self.open(process, Object::File(id), Access::ALL), id))
+    }
+
+    /// `CreateIoCompletionPort` in its three modes (PORT-01).
+    fn create_io_completion_port<O: Observer>(
+        &mut self,
+        process: ProcessId,
+        file: Handle,
+        existing: Handle,
+        key: u64,
+        concurrency: u32,
+        o: &mut O,
+    ) -> Answer {
+        o.rule(rules::PORT_01);
+        if file == Handle::INVALID {
+            if existing != Handle::NULL {
+                o.rule(rules::PORT_02);
+                return Err(NtStatus::INVALID_PARAMETER);
+            }
+            o.rule(rules::PORT_03);
+            o.rule(rules::PORT_04);
+            let (_, handle) = self.create_port(process, None, Access::ALL, concurrency, o)?;
+            return Ok(Value::Handle(handle));
+        }
+        if existing != Handle::NULL {
+            o.rule(rules::PORT_07);
+            o.rule(rules::PORT_04);
+            self.associate(process, file, existing, key, false, o)?;
+            return Ok(Value::Handle(existing));
+        }
+        let (_, handle) = self.create_port(process, None, Access::ALL, concurrency, o)?;
+        if let Err(status) = self.associate(process, file, handle, key, false, o) {
+            o.rule(rules::PORT_05);
+            self.close_handle(process, handle, o)?;
+            return Err(status);
+        }
+        Ok(Value::Handle(handle))
+    }
+
+    /// Associates a file with a port, or replaces its association.
+    fn associate<O: Observer>(
+        &mut self,
+        process: ProcessId,
+        file: Handle,
+        port: Handle,
+        key: u64,
+        replace: bool,
+        o: &mut O,
+    ) -> Result<(), NtStatus> {
+        let file = self
+            .file_behind(process, file)
+            .inspect_err(|_| o.rule(rules::PORT_20))?;
+        if replace && !self.semantics.replace_completion {
+            o.rule(rules::ASSOC_05);
+            return Err(NtStatus::INVALID_INFO_CLASS);
+        }
+        if !self.files[file.index()].overlapped {
+            o.rule(rules::ASSOC_03);
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        let old = self.files[file.index()].association;
+        if old.is_some() && !replace {
+            o.rule(rules::ASSOC_02);
+            o.rule(rules::ASSOC_04);
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        let new = if replace && port == Handle::NULL {
+            None
+        } else {
+            let port = self.port_behind(process, port, Access::MODIFY_STATE, o)?;
+            o.rule(rules::ASSOC_15);
+            self.ports[port.index()].files += 1;
+            Some(Association { port, key })
+        };
+        if replace {
+            o.rule(rules::ASSOC_05);
+        }
+        o.rule(rules::ASSOC_01);
+        o.rule(rules::ASSOC_10);
+        self.files[file.index()].association = new;
+        if let Some(old) = old {
+            self.drop_association(old, o);
+        }
+        if new.is_some() && self.semantics.association_signals_file {
+            o.rule(rules::ASSOC_13);
+            self.signal_file(file, o);
+        }
+        Ok(())
+    }
+
+    /// A file refers to a port no longer.
+    fn drop_association<O: Observer>(&mut self, association: Association, o: &mut O) {
+        self.ports[association.port.index()].files -= 1;
+        self.delete_if_unreferenced(association.port, o);
+    }
+
+    fn signal_file<O: Observer>(&mut self, file: FileId, o: &mut O) {
+        self.files[file.index()].signaled = true;
+        self.release_all_waiting_for(Target::File(file), o);
+    }
+
+    /// Issues a request (IOM-08).
+    fn request<O: Observer>(
+        &mut self,
+        thread: ThreadId,
+        arguments: RequestArguments,
+        o: &mut O,
+    ) -> Outcome {
+        let process = self.threads[thread.index()].process;
+        let returned = |status| Outcome::Returned(Returned::new(Api::ReadFile, status));
+        let file = match self.file_behind(process, arguments.file) {
+            Ok(file) => file,
+            Err(status) => return returned(status),
+        };
+        let object = &mut self.files[file.index()];
+        if arguments.apc && object.association.is_some() {
+            o.rule(rules::ASSOC_08);
+            return returned(NtStatus::INVALID_PARAMETER);
+        }
+        object.signaled = false;
+        match arguments.answer {
+            DeviceAnswer::Failed(status) => {
+                o.rule(rules::PKT_09);
+                returned(status)
+            }
+            // Any status that is no error is a success here, warnings too (IOM-01).
+            DeviceAnswer::Done(status, information) => {
+                o.rule(rules::PKT_08);
+                let request = Request {
+                    id: RequestId(0),
+                    file,
+                    thread,
+                    context: arguments.context,
+                    apc: arguments.apc,
+                };
+                self.signal_file(file, o);
+                self.report(request, status, information, Some(thread), o);
+                returned(status)
+            }
+            DeviceAnswer::Pending if object.overlapped => {
+                object.pending += 1;
+                let id = RequestId(self.next_request);
+                self.next_request += 1;
+                self.requests.push(Request {
+                    id,
+                    file,
+                    thread,
+                    context: arguments.context,
+                    apc: arguments.apc,
+                });
+                Outcome::Returned(
+                    Returned::new(Api::ReadFile, NtStatus::PENDING).with(Value::Count(id.0)),
+                )
+            }
+            // The I/O manager waits for the request of a synchronous file object.
+            DeviceAnswer::Pending => self.wait(
+                thread,
+                Wait {
+                    api: Api::ReadFile,
+                    target: Target::Outside,
+                    alertable: false,
+                    timeout: Timeout::Infinite,
+                    due: false,
+                    phase: WaitPhase::Blocked,
+                },
+                o,
+            ),
+        }
+    }
+
+    /// The device finishes a pending request.
+    pub(crate) fn complete<O: Observer>(
+        &mut self,
+        id: RequestId,
+        status: NtStatus,
+        information: u32,
+        o: &mut O,
+    ) {
+        let Some(place) = self.requests.iter().position(|request| request.id == id) else {
+            return;
+        };
+        let request = self.requests.remove(place);
+        self.files[request.file.index()].pending -= 1;
+        self.signal_file(request.file, o);
+        o.rule(rules::PKT_10);
+        self.report(request, status, information, None, o);
+        self.close_file_if_unreferenced(request.file, o);
+    }
+
+    /// A finished request makes a packet if its file has a port now, it has a context, and no APC
+    /// was asked for (PKT-04).
+    fn report<O: Observer>(
+        &mut self,
+        request: Request,
+        status: NtStatus,
+        information: u32,
+        by: Option<ThreadId>,
+        o: &mut O,
+    ) {
+        if request.apc {
+            o.rule(rules::ASSOC_07);
+            self.queue_user_apc(request.thread, request.id.0, o);
+            return;
+        }
+        o.rule(rules::PKT_04);
+        let Some(association) = self.files[request.file.index()].association else {
+            o.rule(rules::ASSOC_14);
+            return;
+        };
+        if request.context == 0 {
+            return;
+        }
+        o.rule(rules::PKT_11);
+        o.rule(rules::PKT_16);
+        o.rule(rules::ASSOC_06);
+        o.rule(rules::ASSOC_09);
+        let packet = Packet {
+            key: association.key,
+            overlapped: request.context,
+            information: information.into(),
+            status,
+            tag: 0,
+            origin: Origin::Request,
+        };
+        self.insert(
+            Insert {
+                port: association.port,
+                packet,
+                at_head: false,
+            },
+            by,
+            false,
+            o,
+        );
+    }
+
+    /// The file object goes with its last handle and its last request, and with it the reference
+    /// to the port (ASSOC-15).
+    fn close_file_if_unreferenced<O: Observer>(&mut self, file: FileId, o: &mut O) {
+        let object = &mut self.files[file.index()];
+        if object.handles == 0
+            && object.pending == 0
+            && let Some(association) = object.association.take()
+        {
+            o.rule(rules::ASSOC_15);
+            self.drop_association(association, o);
+        }
+    }
+
+    pub(crate) fn close_handle<O: Observer>(
+        &mut self,
+        process: ProcessId,
+        handle: Handle,
+        o: &mut O,
+    ) -> Answer {
+        let entry = self.processes[process.index()].close(handle)?;
+        match entry.object {
+            Object::Port(port) => {
+                let object = &mut self.ports[port.index()];
+                object.handles -= 1;
+                if object.handles == 0 {
+                    self.last_handle_closed(port, o);
+                } else {
+                    o.rule(rules::THR_10);
+                }
+            }
+            Object::File(file) => {
+                self.files[file.index()].handles -= 1;
+                if self.files[file.index()].handles > 0 {
+                    o.rule(rules::CLOSE_02);
+                }
+                self.close_file_if_unreferenced(file, o);
+            }
+            Object::Other(_) => {}
+        }
+        Ok(Value::Nothing)
+    }
+
+    fn duplicate<O: Observer>(
+        &mut self,
+        process: ProcessId,
+        handle: Handle,
+        target: ProcessId,
+        access: Option<Access>,
+        close_source: bool,
+        o: &mut O,
+    ) -> Answer {
+        let entry = self.processes[process.index()].get(handle)?;
+        o.rule(rules::PORT_13);
+        let access = access.map_or(entry.access, Access::mapped);
+        if target.index() >= self.processes.len() {
+            return Err(NtStatus::INVALID_HANDLE);
+        }
+        let new = self.open(target, entry.object, access);
+        if close_source {
+            self.close_handle(process, handle, o)?;
+        }
+        Ok(Value::Handle(new))
+    }
+
+    fn create_named_port<O: Observer>(
+        &mut self,
+        process: ProcessId,
+        name: Option<NameId>,
+        access: Access,
+        concurrency: u32,
+        o: &mut O,
+    ) -> Result<(NtStatus, Handle), NtStatus> {
+        let access = access.mapped();
+        if let Some(existing) = self.named(name) {
+            o.rule(rules::PORT_12);
+            let handle = self.open(process, Object::Port(existing), access);
+            return Ok((NtStatus::OBJECT_NAME_EXISTS, handle));
+        }
+        let (_, handle) = self.create_port(process, name, access, concurrency, o)?;
+        Ok((NtStatus::SUCCESS, handle))
+    }
+
+    fn open_named_port<O: Observer>(
+        &mut self,
+        process: ProcessId,
+        name: Option<NameId>,
+        access: Access,
+        o: &mut O,
+    ) -> Answer {
+        o.rule(rules::PORT_12);
+        if name.is_none() {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        let port = self.named(name).ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
+        if access.0 == 0 {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
+        o.rule(rules::PORT_09);
+        Ok(Value::Handle(self.open(
+            process,
+            Object::Port(port),
+            access.mapped(),
+        )))
+    }
+
+    fn named(&self, name: Option<NameId>) -> Option<PortId> {
+        let name = name?;
+        self.ports
+            .iter()
+            .position(|port| port.name == Some(name) && port.handles > 0)
+            .and_then(PortId::new)
+    }
+
+    fn query<O: Observer>(
+        &mut self,
+        process: ProcessId,
+        port: Handle,
+        class: u32,
+        length: u32,
+        o: &mut O,
+    ) -> Answer {
+        o.rule(rules::PORT_11);
+        if class != 0 {
+            return Err(NtStatus::INVALID_INFO_CLASS);
+        }
+        if length != 4 {
+            return Err(NtStatus::INFO_LENGTH_MISMATCH);
+        }
+        let port = self.port_behind(process, port, Access::QUERY_STATE, o)?;
+        Ok(Value::Count(self.ports[port.index()].depth() as u32))
+    }
+
+    /// A post in any of its forms. `reserve`: the memory for it, if the caller brings it.
+    fn post<O: Observer>(
+        &mut self,
+        thread: ThreadId,
+        port: Handle,
+        mut packet: Packet,
+        reserve: Option<Handle>,
+        o: &mut O,
+    ) -> Answer {
+        let process = self.threads[thread.index()].process;
+        let port = self.port_behind(process, port, Access::MODIFY_STATE, o)?;
+        if let Some(reserve) = reserve {
+            o.rule(rules::POST_03);
+            let reserve = self.object_behind(process, reserve)?;
+            match self.objects[reserve.index()].kind {
+                Kind::Reserve {
+                    for_packets: true,
+                    in_use: false,
+                } => {}
+                Kind::Reserve {
+                    for_packets: true, ..
+                } => {
+                    o.rule(rules::POST_04);
+                    return Err(NtStatus::INVALID_PARAMETER);
+                }
+                _ => return Err(NtStatus::OBJECT_TYPE_MISMATCH),
+            }
+            self.set_reserve(reserve, true);
+            packet.origin = Origin::Reserve(reserve);
+        } else {
+            packet.origin = Origin::Posted;
+            if self.posts_fill_memory() {
+                o.rule(rules::PKT_15);
+                return Err(NtStatus::INSUFFICIENT_RESOURCES);
+            }
+        }
+        o.rule(rules::CONC_10);
+        o.rule(rules::THR_04);
+        o.rule(rules::PKT_12);
+        let insert = Insert {
+            port,
+            packet,
+            at_head: false,
+        };
+        Ok(Value::Count(self.insert(insert, Some(thread), false, o)))
+    }
+
+    /// Is the memory for posted packets used up? Finished requests need none (PKT-16).
+    fn posts_fill_memory(&self) -> bool {
+        self.post_memory.is_some_and(|most| {
+            let queued = self
+                .ports
+                .iter()
+                .flat_map(|port| &port.queue)
+                .filter(|packet| packet.origin == Origin::Posted);
+            queued.count() as u64 >= u64::from(most)
+        })
+    }
+
+    /// The four dequeue calls: their checks, and then the queue.
+    #[inline]
+    pub(crate) fn dequeue_call<O: Observer>(
+        &mut self,
+        thread: ThreadId,
+        api: Api,
+        port: Handle,
+        max: u16,
+        timeout: Timeout,
+        alertable: bool,
+        o: &mut O,
+    ) -> Outcome {
+        let process = self.threads[thread.index()].process;
+        if max == 0 {
+            o.rule(rules::GQX_04);
+            return Outcome::Returned(Returned::new(api, NtStatus::INVALID_PARAMETER));
+        }
+        match self.port_behind(process, port, Access::MODIFY_STATE, o) {
+            Ok(port) => self.dequeue(
+                thread,
+                Dequeue {
+                    api,
+                    port,
+                    max,
+                    alertable,
+                    timeout,
+                    due: false,
+                    phase: DequeuePhase::Blocked,
+                },
+                o,
+            ),
+            Err(status) => Outcome::Returned(Returned::new(api, status)),
+        }
+    }
+
+    /// `WaitForSingleObject` on a handle.
+    pub(crate) fn wait_call<O: Observer>(
+        &mut self,
+        thread: ThreadId,
+        object: Handle,
+        timeout: Timeout,
+        alertable: bool,
+        o: &mut O,
+    ) -> Outcome {
+        let api = Api::WaitForSingleObject;
+        let process = self.threads[thread.index()].process;
+        let refused = |status| Outcome::Returned(Returned::new(api, status));
+        let entry = match self.processes[process.index()].get(object) {
+            Ok(entry) => entry,
+            Err(status) => return refused(status),
+        };
+        if !entry.access.contains(Access::SYNCHRONIZE) {
+            o.rule(rules::PORT_10);
+            return refused(NtStatus::ACCESS_DENIED);
+        }
+        let target = match entry.object {
+            Object::Port(port) => Target::Port(port),
+            Object::File(file) => Target::File(file),
+            Object::Other(object) => match self.objects[object.index()].kind {
+                Kind::Reserve { .. } => return refused(NtStatus::OBJECT_TYPE_MISMATCH),
+                _ => Target::Object(object),
+            },
+        };
+        self.wait(
+            thread,
+            Wait {
+                api,
+                target,
+                alertable,
+                timeout,
+                due: false,
+                phase: WaitPhase::Blocked,
+            },
+            o,
+        )
+    }
+
+    /// The calls that never block.
+    pub(crate) fn object_call<O: Observer>(
+        &mut self,
+        thread: ThreadId,
+        call: Call,
+        o: &mut O,
+    ) -> Outcome {
+        let process = self.threads[thread.index()].process;
+        let mut success = NtStatus::SUCCESS;
+        let answer = match call {
+            Call::CreateIoCompletionPort {
+                file,
+                existing,
+                key,
+                concurrency,
+            } => self.create_io_completion_port(process, file, existing, key, concurrency, o),
+            Call::NtCreateIoCompletion {
+                name,
+                access,
+                concurrency,
+            } => self
+                .create_named_port(process, name, access, concurrency, o)
+                .map(|(status, handle)| {
+                    success = status;
+                    Value::Handle(handle)
+                }),
+            Call::NtOpenIoCompletion { name, access } => {
+                self.open_named_port(process, name, access, o)
+            }
+            Call::NtQueryIoCompletion {
+                port,
+                class,
+                length,
+            } => self.query(process, port, class, length, o),
+            Call::PostQueuedCompletionStatus { port, mut packet } => {
+                o.rule(rules::POST_01);
+                packet.status = NtStatus::SUCCESS;
+                self.post(thread, port, packet, None, o)
+            }
+            Call::NtSetIoCompletion { port, packet } => {
+                o.rule(rules::POST_02);
+                self.post(thread, port, packet, None, o)
+            }
+            Call::NtSetIoCompletionEx {
+                port,
+                reserve,
+                packet,
+            } => self.post(thread, port, packet, Some(reserve), o),
+            Call::NtAllocateReserveObject { for_packets } => self
+                .create_object(
+                    process,
+                    Kind::Reserve {
+                        for_packets,
+                        in_use: false,
+                    },
+                )
+                .map(|(handle, id)| Value::Object(handle, id)),
+            Call::CreateFile { overlapped } => self
+                .create_file(process, overlapped)
+                .map(|(handle, id)| Value::File(handle, id)),
+            Call::Request(arguments) => return self.request(thread, arguments, o),
+            Call::NtSetInformationFile {
+                file,
+                port,
+                key,
+                replace,
+            } => self
+                .associate(process, file, port, key, replace, o)
+                .map(|()| Value::Nothing),
+            Call::CreateEvent { manual, signaled } => self
+                .create_object(process, Kind::Event { manual, signaled })
+                .map(|(handle, id)| Value::Object(handle, id)),
+            Call::CreateSemaphore { count, maximum } => {
+                if maximum == 0 || count > maximum {
+                    Err(NtStatus::INVALID_PARAMETER)
+                } else {
+                    self.create_object(process, Kind::Semaphore { count, maximum })
+                        .map(|(handle, id)| Value::Object(handle, id))
+                }
+            }
+            Call::CreateMutex { owned } => self
+                .create_object(
+                    process,
+                    Kind::Mutex {
+                        owner: owned.then_some(thread),
+                        recursion: owned.into(),
+                        abandoned: false,
+                    },
+                )
+                .map(|(handle, id)| Value::Object(handle, id)),
+            Call::SetEvent(handle) => self.signal(process, handle, Signal::Set, thread, o),
+            Call::ResetEvent(handle) => self.signal(process, handle, Signal::Reset, thread, o),
+            Call::ReleaseSemaphore(handle) => {
+                self.signal(process, handle, Signal::Release, thread, o)
+            }
+            Call::ReleaseMutex(handle) => {
+                self.signal(process, handle, Signal::GiveBack, thread, o)
+            }
+            Call::CloseHandle(handle) => self.close_handle(process, handle, o),
+            Call::DuplicateHandle {
+                handle,
+                target,
+                access,
+                close_source,
+            } => self.duplicate(process, handle, target, access, close_source, o),
+            other => return Outcome::Returned(self.thread_call(thread, other, o)),
+        };
+        Outcome::Returned(match answer {
+            Ok(value) => Returned::new(call.api(), success).with(value),
+            Err(status) => Returned::new(call.api(), status),
+        })
+    }
+
+    /// Changes an object to wait for, and releases whom that satisfies.
+    fn signal<O: Observer>(
+        &mut self,
+        process: ProcessId,
+        handle: Handle,
+        signal: Signal,
+        thread: ThreadId,
+        o: &mut O,
+    ) -> Answer {
+        let object = self.object_behind(process, handle)?;
+        match (&mut self.objects[object.index()].kind, signal) {
+            (Kind::Event { signaled, .. }, Signal::Set) => *signaled = true,
+            (Kind::Event { signaled, .. }, Signal::Reset) => *signaled = false,
+            (Kind::Semaphore { count, maximum }, Signal::Release) => {
+                if count == maximum {
+                    return Err(NtStatus::SEMAPHORE_LIMIT_EXCEEDED);
+                }
+                *count += 1;
+            }
+            (
+                Kind::Mutex {
+                    owner, recursion, ..
+                },
+                Signal::GiveBack,
+            ) => {
+                if *owner != Some(thread) {
+                    return Err(NtStatus::MUTANT_NOT_OWNED);
+                }
+                *recursion -= 1;
+                if *recursion > 0 {
+                    return Ok(Value::Nothing);
+                }
+                *owner = None;
+            }
+            _ => return Err(NtStatus::OBJECT_TYPE_MISMATCH),
+        }
+        self.release_waiters(object, o);
+        Ok(Value::Nothing)
+    }
+
+    /// Is the port of any use to somebody with a handle?
+    pub(crate) fn is_open(&self, port: PortId) -> bool {
+        self.ports[port.index()].life == PortLife::Open
+    }
+}
+
+/// What a call does to an object to wait for.
+#[derive(Clone, Copy)]
+enum Signal {
+    Set,
+    Reset,
+    Release,
+    GiveBack,
+}

@@ -1,0 +1,607 @@
+//! The kernel queue: who gets which packet, and when.
+//!
+//! This is section 2.2 of the rule book, transition by transition. A thread is *counted* when its
+//! port's `active` includes it. Between the first line of a dequeue and its outcome the caller is
+//! not counted; that, and nothing else, is why a running thread picks up the next packet without a
+//! thread switch (CONC-02).
+
+use crate::{
+    Api, Dequeue, DequeuePhase, Event, Frame, Insert, NtStatus, ObjectId, Observer, Origin,
+    Outcome, Packet, Packets, PortId, PortLife, Returned, System, ThreadId, ThreadState, Timeout,
+    Value,
+    object::Kind,
+    profile::{BatchWake, DirectWait, HandOff, Limit, OnClose, SelfInsert, WaiterOrder},
+    rules,
+};
+
+/// What a look at the queue came to.
+enum Decision {
+    /// These packets are the caller's, under one slot.
+    Packets(Packets),
+    /// A user APC comes first.
+    Alerted,
+    /// The time is up.
+    TimedOut,
+    /// The caller blocks, in the queue or in a suspension that was waiting for it.
+    Blocks,
+}
+
+impl System {
+    /// Is a grant possible? `active < limit`, strictly: after an excess nothing is granted until
+    /// the count is below the limit again (KQ-15, CONC-08).
+    #[inline]
+    fn has_slot(&self, port: PortId) -> bool {
+        let port = &self.ports[port.index()];
+        port.active < port.limit || self.semantics.limit == Limit::Ignored
+    }
+
+    /// T1. Puts a packet into the queue or straight into the hands of a blocked dequeuer, and
+    /// returns the depth before (KQ-05).
+    ///
+    /// `by` is the inserting thread, if one inserts; `inside_wait` says that it is a kernel APC
+    /// that interrupted that thread's own wait.
+    pub(crate) fn insert<O: Observer>(
+        &mut self,
+        insert: Insert,
+        by: Option<ThreadId>,
+        inside_wait: bool,
+        o: &mut O,
+    ) -> u32 {
+        let Insert {
+            port,
+            packet,
+            at_head,
+        } = insert;
+        let previous_depth = self.ports[port.index()].queue.len() as u32;
+        o.rule(rules::KQ_05);
+        let own = by.is_some_and(|by| self.leaves_to_itself(by, port, inside_wait));
+        let slot = self.has_slot(port);
+        let waiters = !self.ports[port.index()].waiters.is_empty();
+        if self.semantics.hand_off == HandOff::Owned && slot && waiters && !own {
+            o.rule(rules::KQ_02);
+            self.grant_to_waiter(port, packet, false, o);
+            if self.semantics.direct_wait == DirectWait::AllAndOneOnHandOff {
+                o.rule(rules::PORT_19);
+                self.wake_direct_waiters(port, 1, o);
+            }
+        } else {
+            if own {
+                o.rule(rules::KQ_04);
+            } else {
+                o.rule(rules::KQ_03);
+            }
+            let queue = &mut self.ports[port.index()].queue;
+            if at_head {
+                o.rule(rules::PKT_14);
+                queue.push_front(packet);
+            } else {
+                o.rule(rules::PKT_02);
+                queue.push_back(packet);
+            }
+            o.event(Event::Queued {
+                port,
+                packet,
+                at_head,
+            });
+            if self.semantics.direct_wait == DirectWait::SharedLine {
+                self.wake_first_in_line(port, o);
+            } else {
+                o.rule(rules::PORT_18);
+                self.wake_direct_waiters(port, usize::MAX, o);
+            }
+        }
+        previous_depth
+    }
+
+    /// Does the kernel leave the packet for the inserting thread itself?
+    fn leaves_to_itself(&self, by: ThreadId, port: PortId, inside_wait: bool) -> bool {
+        let thread = &self.threads[by.index()];
+        let in_its_dequeue = inside_wait && matches!(thread.frame, Frame::Dequeue(_));
+        let stale = self.semantics.self_insert == SelfInsert::StaleWaitReason
+            && thread.stale_wait_reason;
+        thread.port == Some(port) && (in_its_dequeue || stale)
+    }
+
+    /// The hand-off: a slot, a packet and a blocked dequeuer make a grant. At most one (CONC-04).
+    pub(crate) fn hand_off<O: Observer>(&mut self, port: PortId, o: &mut O) {
+        if self.semantics.hand_off == HandOff::WakeAndRetry
+            || self.ports[port.index()].waiters.is_empty()
+            || self.ports[port.index()].queue.is_empty()
+        {
+            return;
+        }
+        if !self.has_slot(port) {
+            o.rule(rules::KQ_15);
+            return;
+        }
+        if let Some(packet) = self.ports[port.index()].queue.pop_front() {
+            o.rule(rules::CONC_04);
+            o.rule(rules::KQ_14);
+            self.grant_to_waiter(port, packet, true, o);
+        }
+    }
+
+    /// Gives a packet to the blocked dequeuer whose turn it is. It is that thread's from now on
+    /// (WAIT-03), its timer means nothing any more (WAIT-04), and it counts although it has not
+    /// run yet (CONC-06).
+    fn grant_to_waiter<O: Observer>(
+        &mut self,
+        port: PortId,
+        packet: Packet,
+        from_queue: bool,
+        o: &mut O,
+    ) {
+        let waiters = &mut self.ports[port.index()].waiters;
+        let thread = match self.semantics.waiter_order {
+            WaiterOrder::Lifo => waiters.pop(),
+            WaiterOrder::Fifo => (!waiters.is_empty()).then(|| waiters.remove(0)),
+        };
+        let Some(thread) = thread else { return };
+        o.rule(rules::WAIT_01);
+        o.rule(rules::WAIT_03);
+        o.event(Event::HandedOff {
+            port,
+            thread,
+            packet,
+            from_queue,
+        });
+        self.end_dequeue(thread, DequeuePhase::Granted(packet), o);
+    }
+
+    /// Wakes whoever stands first in a line that dequeuers and direct waiters share: a dequeuer
+    /// looks again, a direct waiter is satisfied.
+    fn wake_first_in_line<O: Observer>(&mut self, port: PortId, o: &mut O) {
+        let waiters = &mut self.ports[port.index()].waiters;
+        if waiters.is_empty() {
+            return;
+        }
+        let thread = waiters.remove(0);
+        match self.threads[thread.index()].frame {
+            Frame::Wait(_) => self.end_wait(thread, crate::WaitPhase::Signaled, o),
+            _ => {
+                o.event(Event::WaiterLeft(thread, port));
+                self.end_dequeue(thread, DequeuePhase::Interrupted, o);
+            }
+        }
+    }
+
+    /// Ends the blocking of a dequeuer that is off the stack already: it runs, and counts, without
+    /// a look at the limit (CONC-05).
+    fn end_dequeue<O: Observer>(&mut self, thread: ThreadId, phase: DequeuePhase, o: &mut O) {
+        if let Frame::Dequeue(dequeue) = &mut self.threads[thread.index()].frame {
+            dequeue.phase = phase;
+        }
+        self.make_ready(thread, o);
+    }
+
+    /// T9. The thread is not blocked any more: it counts for its port, limit or not (CONC-05).
+    #[inline]
+    pub(crate) fn make_ready<O: Observer>(&mut self, thread: ThreadId, o: &mut O) {
+        let thread = &mut self.threads[thread.index()];
+        thread.state = ThreadState::Running;
+        if let Some(port) = thread.port {
+            o.rule(rules::CONC_05);
+            o.rule(rules::CONC_06);
+            self.ports[port.index()].active += 1;
+        }
+    }
+
+    /// T8. The thread really blocks: it counts no longer, and its slot may go to a waiter.
+    #[inline]
+    pub(crate) fn stop_counting<O: Observer>(&mut self, thread: ThreadId, o: &mut O) {
+        if let Some(port) = self.threads[thread.index()].port {
+            o.rule(rules::CONC_03);
+            self.ports[port.index()].active -= 1;
+            self.hand_off(port, o);
+        }
+    }
+
+    /// T2. A dequeue, from its entry to its outcome or its block.
+    pub(crate) fn dequeue<O: Observer>(
+        &mut self,
+        thread: ThreadId,
+        mut dequeue: Dequeue,
+        o: &mut O,
+    ) -> Outcome {
+        let port = dequeue.port;
+        let api = dequeue.api;
+        if self.ports[port.index()].life == PortLife::Abandoned {
+            o.rule(rules::CLOSE_06);
+            o.rule(rules::KQ_16);
+            return self.dequeue_result(thread, api, NtStatus::ABANDONED_WAIT_0, o);
+        }
+        let associated = self.threads[thread.index()].port == Some(port);
+        if dequeue.alertable
+            && !associated
+            && self.semantics.apc_before_association
+            && self.has_user_apc(thread)
+        {
+            o.rule(rules::APC_01);
+            o.rule(rules::THR_09);
+            return self.dequeue_result(thread, api, NtStatus::USER_APC, o);
+        }
+        self.threads[thread.index()].stale_wait_reason =
+            self.semantics.self_insert == SelfInsert::StaleWaitReason;
+        self.enter_queue(thread, port, o);
+        match self.decide(thread, &mut dequeue, o) {
+            Decision::Packets(packets) => {
+                let mut result = Returned::new(api, NtStatus::SUCCESS);
+                result.packets = packets;
+                Outcome::Returned(result)
+            }
+            Decision::Alerted => self.dequeue_result(thread, api, NtStatus::USER_APC, o),
+            Decision::TimedOut => self.dequeue_result(thread, api, NtStatus::TIMEOUT, o),
+            Decision::Blocks => Outcome::Blocked,
+        }
+    }
+
+    /// The caller becomes a member of this port, and is not counted until the outcome is known.
+    fn enter_queue<O: Observer>(&mut self, thread: ThreadId, port: PortId, o: &mut O) {
+        o.rule(rules::KQ_07);
+        let old = self.threads[thread.index()].port;
+        if old == Some(port) {
+            o.rule(rules::CONC_02);
+            self.ports[port.index()].active -= 1;
+            return;
+        }
+        if let Some(old) = old {
+            o.rule(rules::THR_03);
+            o.rule(rules::CONC_13);
+            self.threads[thread.index()].port = None;
+            self.ports[old.index()].active -= 1;
+            o.event(Event::Dissociated(thread, old));
+            self.hand_off(old, o);
+        }
+        o.rule(rules::THR_01);
+        o.rule(rules::THR_02);
+        self.threads[thread.index()].port = Some(port);
+        o.event(Event::Associated(thread, port));
+    }
+
+    /// T3. The look at the queue, in the order of KQ-10: packet, kernel APC, user APC, time, block.
+    /// The caller is not counted when it begins and is, unless it blocks, when it ends.
+    fn decide<O: Observer>(
+        &mut self,
+        thread: ThreadId,
+        dequeue: &mut Dequeue,
+        o: &mut O,
+    ) -> Decision {
+        let port = dequeue.port;
+        let slot = self.has_slot(port);
+        o.rule(rules::KQ_10);
+        if !self.ports[port.index()].queue.is_empty() {
+            if slot {
+                o.rule(rules::KQ_08);
+                if dequeue.max > 1 {
+                    o.rule(rules::KQ_18);
+                    o.rule(rules::GQX_01);
+                    o.rule(rules::GQX_05);
+                }
+                self.ports[port.index()].active += 1;
+                let packets = self.take(thread, port, dequeue.max, o);
+                return Decision::Packets(packets);
+            }
+            o.rule(rules::KQ_09);
+            if dequeue.max > 1 {
+                o.rule(rules::GQX_09);
+            }
+        }
+        if self.threads[thread.index()].suspend_pending {
+            dequeue.phase = DequeuePhase::Interrupted;
+            self.threads[thread.index()].frame = Frame::Dequeue(*dequeue);
+            self.ports[port.index()].active += 1;
+            self.run_suspension(thread, o);
+            return Decision::Blocks;
+        }
+        let ended = if dequeue.alertable && self.has_user_apc(thread) {
+            o.rule(rules::APC_03);
+            Some(Decision::Alerted)
+        } else if dequeue.timeout == Timeout::Zero || dequeue.due {
+            o.rule(rules::TMO_01);
+            Some(Decision::TimedOut)
+        } else {
+            None
+        };
+        if let Some(ended) = ended {
+            o.rule(rules::CONC_20);
+            self.ports[port.index()].active += 1;
+            return ended;
+        }
+        o.rule(rules::KQ_11);
+        o.rule(rules::WAIT_02);
+        dequeue.phase = DequeuePhase::Blocked;
+        let caller = &mut self.threads[thread.index()];
+        caller.frame = Frame::Dequeue(*dequeue);
+        caller.state = ThreadState::Waiting;
+        caller.stale_wait_reason = false;
+        self.ports[port.index()].waiters.push(thread);
+        o.event(Event::WaiterPushed(thread, port));
+        Decision::Blocks
+    }
+
+    /// Takes up to `max` packets from the queue's head for a thread that is counted.
+    fn take<O: Observer>(
+        &mut self,
+        thread: ThreadId,
+        port: PortId,
+        max: u16,
+        o: &mut O,
+    ) -> Packets {
+        let mut packets = Packets::new();
+        while packets.len() < usize::from(max) {
+            let Some(packet) = self.ports[port.index()].queue.pop_front() else {
+                break;
+            };
+            o.event(Event::Taken {
+                port,
+                thread,
+                packet,
+            });
+            self.give_back_reserve(&packet, o);
+            packets.push(packet);
+        }
+        packets
+    }
+
+    /// A dequeue returns without a packet: what it says, and the APCs that run on the way.
+    fn dequeue_result<O: Observer>(
+        &mut self,
+        thread: ThreadId,
+        api: Api,
+        status: NtStatus,
+        o: &mut O,
+    ) -> Outcome {
+        let mut result = Returned::new(api, status);
+        match status {
+            NtStatus::USER_APC => {
+                result.apcs = self.run_user_apcs(thread, o);
+                if self.semantics.apc_returns_true {
+                    o.rule(rules::APC_05);
+                    result.apc_returns_true = true;
+                }
+            }
+            NtStatus::TIMEOUT => {
+                o.rule(rules::TMO_02);
+                o.rule(rules::TMO_03);
+                if matches!(
+                    api,
+                    Api::GetQueuedCompletionStatusEx | Api::NtRemoveIoCompletionEx
+                ) {
+                    o.rule(rules::GQX_06);
+                    result.value = Value::Count(self.semantics.removed_on_timeout.into());
+                }
+            }
+            _ => o.rule(rules::GQ_09),
+        }
+        Outcome::Returned(result)
+    }
+
+    /// The most packets that `thread` can collect beyond the one it was handed, if it is a batch
+    /// dequeuer that returns now (GQX-07).
+    pub fn most_more(&self, thread: ThreadId) -> u16 {
+        match self.threads[thread.index()].frame {
+            Frame::Dequeue(Dequeue {
+                port,
+                max,
+                phase: DequeuePhase::Granted(_),
+                ..
+            }) if self.semantics.batch_wake == BatchWake::UpToMaximum => {
+                let queued = self.ports[port.index()].queue.len();
+                u16::try_from(queued).unwrap_or(u16::MAX).min(max - 1)
+            }
+            _ => 0,
+        }
+    }
+
+    /// T7. A dequeuer that was blocked goes on.
+    pub(crate) fn return_from_dequeue<O: Observer>(
+        &mut self,
+        thread: ThreadId,
+        mut dequeue: Dequeue,
+        more: u16,
+        o: &mut O,
+    ) -> Outcome {
+        let (port, api) = (dequeue.port, dequeue.api);
+        let status = match dequeue.phase {
+            DequeuePhase::Granted(packet) => {
+                self.threads[thread.index()].frame = Frame::User;
+                self.give_back_reserve(&packet, o);
+                let mut result = Returned::new(api, NtStatus::SUCCESS);
+                result.packets.push(packet);
+                if more > 0 {
+                    o.rule(rules::GQX_07);
+                    let rest = self.take(thread, port, more, o);
+                    result.packets.extend(rest);
+                }
+                self.delete_if_unreferenced(port, o);
+                return Outcome::Returned(result);
+            }
+            DequeuePhase::Interrupted if self.ports[port.index()].life == PortLife::Open => {
+                self.enter_queue(thread, port, o);
+                return match self.decide(thread, &mut dequeue, o) {
+                    Decision::Packets(packets) => {
+                        self.threads[thread.index()].frame = Frame::User;
+                        let mut result = Returned::new(api, NtStatus::SUCCESS);
+                        result.packets = packets;
+                        Outcome::Returned(result)
+                    }
+                    Decision::Alerted => {
+                        self.threads[thread.index()].frame = Frame::User;
+                        self.dequeue_result(thread, api, NtStatus::USER_APC, o)
+                    }
+                    Decision::TimedOut => {
+                        o.rule(rules::KQ_13);
+                        self.threads[thread.index()].frame = Frame::User;
+                        self.dequeue_result(thread, api, NtStatus::TIMEOUT, o)
+                    }
+                    Decision::Blocks => Outcome::Blocked,
+                };
+            }
+            DequeuePhase::TimedOut => NtStatus::TIMEOUT,
+            DequeuePhase::Alerted => NtStatus::USER_APC,
+            DequeuePhase::Abandoned | DequeuePhase::Interrupted | DequeuePhase::Blocked => {
+                NtStatus::ABANDONED_WAIT_0
+            }
+        };
+        self.threads[thread.index()].frame = Frame::User;
+        let outcome = self.dequeue_result(thread, api, status, o);
+        self.delete_if_unreferenced(port, o);
+        outcome
+    }
+
+    /// T4, T5. Time or a user APC ends the wait of a blocked dequeuer. A packet that comes now
+    /// goes to another (WAIT-05).
+    pub(crate) fn end_blocked_dequeue<O: Observer>(
+        &mut self,
+        thread: ThreadId,
+        port: PortId,
+        phase: DequeuePhase,
+        o: &mut O,
+    ) {
+        match phase {
+            DequeuePhase::TimedOut => o.rule(rules::WAIT_05),
+            DequeuePhase::Alerted => o.rule(rules::WAIT_09),
+            _ => {}
+        }
+        self.leave_stack(thread, port, o);
+        self.end_dequeue(thread, phase, o);
+    }
+
+    /// Takes a blocked dequeuer off the stack, wherever in it it is.
+    pub(crate) fn leave_stack<O: Observer>(&mut self, thread: ThreadId, port: PortId, o: &mut O) {
+        self.ports[port.index()]
+            .waiters
+            .retain(|&waiter| waiter != thread);
+        o.event(Event::WaiterLeft(thread, port));
+    }
+
+    /// T6. A kernel APC interrupts a blocked dequeuer, which then looks again; if it blocks again,
+    /// it is the one that blocked last (KQ-12).
+    pub(crate) fn kernel_apc_in_dequeue<O: Observer>(
+        &mut self,
+        thread: ThreadId,
+        port: PortId,
+        inserts: [Option<Insert>; 2],
+        o: &mut O,
+    ) -> Outcome {
+        o.rule(rules::KQ_12);
+        self.leave_stack(thread, port, o);
+        self.end_dequeue(thread, DequeuePhase::Interrupted, o);
+        for insert in inserts.into_iter().flatten() {
+            self.insert(insert, Some(thread), true, o);
+        }
+        match self.threads[thread.index()].frame {
+            Frame::Dequeue(dequeue) => self.return_from_dequeue(thread, dequeue, 0, o),
+            _ => Outcome::Done,
+        }
+    }
+
+    /// T13, first half. The last handle of a port is gone.
+    pub(crate) fn last_handle_closed<O: Observer>(&mut self, port: PortId, o: &mut O) {
+        match self.semantics.on_close {
+            OnClose::Abandon => {
+                o.rule(rules::CLOSE_05);
+                self.abandon(port, o);
+            }
+            OnClose::KeepWaiting => o.rule(rules::GQ_10),
+        }
+        if self.ports[port.index()].files > 0 {
+            o.rule(rules::CLOSE_08);
+        }
+        self.delete_if_unreferenced(port, o);
+    }
+
+    /// Ends every wait on the port: dequeuers are told that it is gone, direct waiters that it is
+    /// signaled.
+    fn abandon<O: Observer>(&mut self, port: PortId, o: &mut O) {
+        self.ports[port.index()].life = PortLife::Abandoned;
+        for thread in core::mem::take(&mut self.ports[port.index()].waiters) {
+            o.event(Event::WaiterLeft(thread, port));
+            self.end_dequeue(thread, DequeuePhase::Abandoned, o);
+        }
+        self.wake_direct_waiters(port, usize::MAX, o);
+    }
+
+    /// `KeRundownQueue`: the packets go to the caller, the members are members no longer.
+    pub(crate) fn run_down<O: Observer>(&mut self, port: PortId, o: &mut O) -> Packets {
+        o.rule(rules::CLOSE_07);
+        let keep_waiting = self.semantics.on_rundown == OnClose::KeepWaiting;
+        if !keep_waiting {
+            o.rule(rules::CLOSE_06);
+            self.abandon(port, o);
+        }
+        let packets: Packets = self.ports[port.index()].queue.drain(..).collect();
+        for &packet in &packets {
+            o.event(Event::Discarded {
+                port,
+                packet,
+                from_queue: true,
+            });
+            self.give_back_reserve(&packet, o);
+        }
+        self.dissociate_all(port, keep_waiting, o);
+        packets
+    }
+
+    /// Ends the association of all members; those still blocked in the queue keep it if
+    /// `except_waiters`.
+    fn dissociate_all<O: Observer>(&mut self, port: PortId, except_waiters: bool, o: &mut O) {
+        for index in 0..self.threads.len() {
+            let Some(thread) = ThreadId::new(index) else {
+                break;
+            };
+            let keeps = except_waiters && self.threads[index].waits_in(port);
+            if self.threads[index].port == Some(port) && !keeps {
+                o.rule(rules::THR_08);
+                self.threads[index].port = None;
+                o.event(Event::Dissociated(thread, port));
+            }
+        }
+        self.ports[port.index()].active = 0;
+    }
+
+    /// T13, second half. The object goes when nothing refers to it: no handle, no file, no thread
+    /// in a call on it (PORT-15). What is queued then is lost (PORT-16).
+    pub(crate) fn delete_if_unreferenced<O: Observer>(&mut self, port: PortId, o: &mut O) {
+        let object = &self.ports[port.index()];
+        if object.handles > 0 || object.files > 0 || object.life == PortLife::Deleted {
+            return;
+        }
+        let in_use = self.threads.iter().any(|thread| match thread.frame {
+            Frame::Dequeue(dequeue) => dequeue.port == port,
+            Frame::Wait(wait) => wait.target == crate::Target::Port(port),
+            Frame::User => false,
+        });
+        if in_use {
+            return;
+        }
+        o.rule(rules::PORT_15);
+        o.rule(rules::PORT_16);
+        for packet in core::mem::take(&mut self.ports[port.index()].queue) {
+            o.event(Event::Discarded {
+                port,
+                packet,
+                from_queue: true,
+            });
+            self.give_back_reserve(&packet, o);
+        }
+        self.dissociate_all(port, false, o);
+        let object = &mut self.ports[port.index()];
+        object.life = PortLife::Deleted;
+        object.name = None;
+    }
+
+    /// The packet is out: the reserve object that was its memory can be used again (POST-04).
+    fn give_back_reserve<O: Observer>(&mut self, packet: &Packet, o: &mut O) {
+        if let Origin::Reserve(reserve) = packet.origin {
+            o.rule(rules::POST_04);
+            self.set_reserve(reserve, false);
+        }
+    }
+
+    pub(crate) fn set_reserve(&mut self, reserve: ObjectId, busy: bool) {
+        if let Kind::Reserve { in_use, .. } = &mut self.objects[reserve.index()].kind {
+            *in_use = busy;
+        }
+    }
+}
