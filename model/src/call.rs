@@ -1,8 +1,8 @@
 //! The calls that a thread can make and what they return, in Microsoft's names.
 
 use crate::{
-    Access, FileId, Handle, NameId, NtStatus, ObjectId, Packet, ProcessId, ThreadId, Timeout,
-    Win32Error, file::RequestArguments,
+    Access, FileId, Handle, NameId, NtStatus, ObjectId, Observer, Packet, ProcessId, ThreadId,
+    Timeout, Win32Error, file::RequestArguments, rules,
 };
 use smallvec::SmallVec;
 
@@ -385,7 +385,7 @@ pub enum Value {
     /// A handle.
     Handle(Handle),
     /// A count: the packets waiting, a previous suspend count, the depth before an insert (KQ-05),
-    /// the number of entries written when a batch dequeue timed out (TMO-03).
+    /// the number of entries that a batch dequeue claims when it took none (TMO-03).
     Count(u32),
     /// A new file object.
     File(Handle, FileId),
@@ -403,6 +403,32 @@ impl Returned {
             apcs: SmallVec::new(),
             apc_returns_true: false,
         }
+    }
+
+    /// A dequeue returns with packets. What its Win32 form makes of them is said by
+    /// [`success`](Self::success), [`last_error`](Self::last_error) and [`Packet::bytes`].
+    pub(crate) fn taken<O: Observer>(api: Api, packets: Packets, o: &mut O) -> Self {
+        o.rule(rules::PKT_01);
+        let mut result = Self::new(api, NtStatus::SUCCESS);
+        result.packets = packets;
+        match (api, result.packets.first()) {
+            (Api::GetQueuedCompletionStatus, Some(packet)) => {
+                o.rule(rules::GQ_01);
+                o.rule(rules::GQ_05);
+                o.rule(rules::GQ_06);
+                if result.success() {
+                    o.rule(rules::GQ_04);
+                } else if packet.overlapped == 0 {
+                    o.rule(rules::GQ_02);
+                }
+            }
+            (Api::GetQueuedCompletionStatusEx, Some(_)) => {
+                o.rule(rules::GQX_02);
+                o.rule(rules::GQX_03);
+            }
+            _ => {}
+        }
+        result
     }
 
     pub(crate) fn with(mut self, value: Value) -> Self {
@@ -445,7 +471,7 @@ impl Returned {
             Api::WaitForSingleObject | Api::WaitOutside => {
                 matches!(status, NtStatus::SUCCESS | NtStatus::ABANDONED_WAIT_0)
             }
-            Api::ReadFile => status != NtStatus::PENDING && !status.is_error(),
+            Api::ReadFile => status != NtStatus::PENDING && status.is_success(),
             _ => status.is_success(),
         }
     }

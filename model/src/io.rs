@@ -11,7 +11,8 @@ use crate::{
 type Answer = Result<Value, NtStatus>;
 
 impl System {
-    /// The port behind a handle, if the handle carries `needed` (PORT-10, GQ-11, POST-05).
+    /// The port behind a handle, if the handle carries `needed` (PORT-10). Any thread of the
+    /// process may ask (PORT-14).
     #[inline]
     fn port_behind<O: Observer>(
         &self,
@@ -20,19 +21,15 @@ impl System {
         needed: Access,
         o: &mut O,
     ) -> Result<PortId, NtStatus> {
-        let entry = self.processes[process.index()]
-            .get(handle)
-            .inspect_err(|_| o.rule(rules::GQ_11))?;
+        o.rule(rules::PORT_14);
+        let entry = self.processes[process.index()].get(handle)?;
         match entry.object {
             Object::Port(port) if entry.access.contains(needed) => Ok(port),
             Object::Port(_) => {
                 o.rule(rules::PORT_10);
                 Err(NtStatus::ACCESS_DENIED)
             }
-            _ => {
-                o.rule(rules::PORT_20);
-                Err(NtStatus::OBJECT_TYPE_MISMATCH)
-            }
+            _ => Err(NtStatus::OBJECT_TYPE_MISMATCH),
         }
     }
 
@@ -72,6 +69,7 @@ impl System {
         let id = PortId::new(self.ports.len()).ok_or(NtStatus::INSUFFICIENT_RESOURCES)?;
         o.rule(rules::PORT_06);
         o.rule(rules::PORT_08);
+        o.rule(rules::KQ_01);
         let limit = if concurrency == 0 {
             self.processors.into()
         } else {
@@ -144,7 +142,7 @@ impl System {
     }
 
     /// Associates a file with a port, or replaces its association.
-    fn associate<O: Observer>(
+    pub(crate) fn associate<O: Observer>(
         &mut self,
         process: ProcessId,
         file: Handle,
@@ -173,7 +171,9 @@ impl System {
         let new = if replace && port == Handle::NULL {
             None
         } else {
-            let port = self.port_behind(process, port, Access::MODIFY_STATE, o)?;
+            let port = self
+                .port_behind(process, port, Access::MODIFY_STATE, o)
+                .inspect_err(|_| o.rule(rules::PORT_20))?;
             o.rule(rules::ASSOC_15);
             self.ports[port.index()].files += 1;
             Some(Association { port, key })
@@ -229,9 +229,15 @@ impl System {
                 o.rule(rules::PKT_09);
                 returned(status)
             }
-            // Any status that is no error is a success here, warnings too (IOM-01).
+            DeviceAnswer::Done(status, _) if status.is_error() => {
+                o.rule(rules::PKT_09);
+                returned(status)
+            }
+            // Any status that is no error completes the request, warnings too (IOM-01). The
+            // packet is there, or gone already, before the call returns.
             DeviceAnswer::Done(status, information) => {
                 o.rule(rules::PKT_08);
+                o.rule(rules::PKT_18);
                 let request = Request {
                     id: RequestId(0),
                     file,
@@ -305,6 +311,7 @@ impl System {
     ) {
         if request.apc {
             o.rule(rules::ASSOC_07);
+            o.rule(rules::APC_08);
             self.queue_user_apc(request.thread, request.id.0, o);
             return;
         }
@@ -314,10 +321,12 @@ impl System {
             return;
         };
         if request.context == 0 {
+            o.rule(rules::PKT_05);
             return;
         }
         o.rule(rules::PKT_11);
         o.rule(rules::PKT_16);
+        o.rule(rules::PKT_17);
         o.rule(rules::ASSOC_06);
         o.rule(rules::ASSOC_09);
         let packet = Packet {
@@ -396,6 +405,9 @@ impl System {
         let access = access.map_or(entry.access, Access::mapped);
         if target.index() >= self.processes.len() {
             return Err(NtStatus::INVALID_HANDLE);
+        }
+        if let Object::File(_) = entry.object {
+            o.rule(rules::ASSOC_12);
         }
         let new = self.open(target, entry.object, access);
         if close_source {
@@ -482,7 +494,9 @@ impl System {
         o: &mut O,
     ) -> Answer {
         let process = self.threads[thread.index()].process;
-        let port = self.port_behind(process, port, Access::MODIFY_STATE, o)?;
+        let port = self
+            .port_behind(process, port, Access::MODIFY_STATE, o)
+            .inspect_err(|_| o.rule(rules::POST_05))?;
         if let Some(reserve) = reserve {
             o.rule(rules::POST_03);
             let reserve = self.object_behind(process, reserve)?;
@@ -511,6 +525,11 @@ impl System {
         o.rule(rules::CONC_10);
         o.rule(rules::THR_04);
         o.rule(rules::PKT_12);
+        o.rule(rules::POST_08);
+        o.rule(rules::POST_09);
+        if self.threads[thread.index()].port == Some(port) {
+            o.rule(rules::POST_06);
+        }
         let insert = Insert {
             port,
             packet,
@@ -536,13 +555,27 @@ impl System {
     pub(crate) fn dequeue_call<O: Observer>(
         &mut self,
         thread: ThreadId,
-        api: Api,
-        port: Handle,
-        max: u16,
-        timeout: Timeout,
-        alertable: bool,
+        call: Call,
         o: &mut O,
     ) -> Outcome {
+        let (port, max, timeout, alertable) = match call {
+            Call::GetQueuedCompletionStatus { port, timeout }
+            | Call::NtRemoveIoCompletion { port, timeout } => (port, 1, timeout, false),
+            Call::GetQueuedCompletionStatusEx {
+                port,
+                count,
+                timeout,
+                alertable,
+            }
+            | Call::NtRemoveIoCompletionEx {
+                port,
+                count,
+                timeout,
+                alertable,
+            } => (port, count, timeout, alertable),
+            other => return self.object_call(thread, other, o),
+        };
+        let api = call.api();
         let process = self.threads[thread.index()].process;
         if max == 0 {
             o.rule(rules::GQX_04);
@@ -562,7 +595,10 @@ impl System {
                 },
                 o,
             ),
-            Err(status) => Outcome::Returned(Returned::new(api, status)),
+            Err(status) => {
+                o.rule(rules::GQ_11);
+                Outcome::Returned(Returned::new(api, status))
+            }
         }
     }
 

@@ -52,6 +52,7 @@ impl System {
             packet,
             at_head,
         } = insert;
+        o.rule(rules::KQ_19);
         let previous_depth = self.ports[port.index()].queue.len() as u32;
         o.rule(rules::KQ_05);
         let own = by.is_some_and(|by| self.leaves_to_itself(by, port, inside_wait));
@@ -69,6 +70,9 @@ impl System {
                 o.rule(rules::KQ_04);
             } else {
                 o.rule(rules::KQ_03);
+                if waiters && !slot {
+                    o.rule(rules::CONC_19);
+                }
             }
             let queue = &mut self.ports[port.index()].queue;
             if at_head {
@@ -76,6 +80,7 @@ impl System {
                 queue.push_front(packet);
             } else {
                 o.rule(rules::PKT_02);
+                o.rule(rules::PKT_13);
                 queue.push_back(packet);
             }
             o.event(Event::Queued {
@@ -116,6 +121,7 @@ impl System {
         }
         if let Some(packet) = self.ports[port.index()].queue.pop_front() {
             o.rule(rules::CONC_04);
+            o.rule(rules::CONC_17);
             o.rule(rules::KQ_14);
             self.grant_to_waiter(port, packet, true, o);
         }
@@ -136,9 +142,16 @@ impl System {
             WaiterOrder::Lifo => waiters.pop(),
             WaiterOrder::Fifo => (!waiters.is_empty()).then(|| waiters.remove(0)),
         };
+        let others_stay = !waiters.is_empty();
         let Some(thread) = thread else { return };
         o.rule(rules::WAIT_01);
         o.rule(rules::WAIT_03);
+        o.rule(rules::WAIT_04);
+        o.rule(rules::KQ_06);
+        if others_stay {
+            o.rule(rules::WAIT_06);
+            o.rule(rules::KQ_21);
+        }
         o.event(Event::HandedOff {
             port,
             thread,
@@ -182,6 +195,7 @@ impl System {
         if let Some(port) = thread.port {
             o.rule(rules::CONC_05);
             o.rule(rules::CONC_06);
+            o.rule(rules::CONC_09);
             self.ports[port.index()].active += 1;
         }
     }
@@ -190,6 +204,7 @@ impl System {
     #[inline]
     pub(crate) fn stop_counting<O: Observer>(&mut self, thread: ThreadId, o: &mut O) {
         if let Some(port) = self.threads[thread.index()].port {
+            o.rule(rules::CONC_01);
             o.rule(rules::CONC_03);
             self.ports[port.index()].active -= 1;
             self.hand_off(port, o);
@@ -224,11 +239,7 @@ impl System {
             self.semantics.self_insert == SelfInsert::StaleWaitReason;
         self.enter_queue(thread, port, o);
         match self.decide(thread, &mut dequeue, o) {
-            Decision::Packets(packets) => {
-                let mut result = Returned::new(api, NtStatus::SUCCESS);
-                result.packets = packets;
-                Outcome::Returned(result)
-            }
+            Decision::Packets(packets) => Outcome::Returned(Returned::taken(api, packets, o)),
             Decision::Alerted => self.dequeue_result(thread, api, NtStatus::USER_APC, o),
             Decision::TimedOut => self.dequeue_result(thread, api, NtStatus::TIMEOUT, o),
             Decision::Blocks => Outcome::Blocked,
@@ -277,11 +288,18 @@ impl System {
                     o.rule(rules::GQX_01);
                     o.rule(rules::GQX_05);
                 }
+                if dequeue.alertable && self.has_user_apc(thread) {
+                    o.rule(rules::APC_02);
+                }
+                if !self.ports[port.index()].waiters.is_empty() {
+                    o.rule(rules::CONC_16);
+                }
                 self.ports[port.index()].active += 1;
                 let packets = self.take(thread, port, dequeue.max, o);
                 return Decision::Packets(packets);
             }
             o.rule(rules::KQ_09);
+            o.rule(rules::CONC_08);
             if dequeue.max > 1 {
                 o.rule(rules::GQX_09);
             }
@@ -295,6 +313,7 @@ impl System {
         }
         let ended = if dequeue.alertable && self.has_user_apc(thread) {
             o.rule(rules::APC_03);
+            o.rule(rules::APC_07);
             Some(Decision::Alerted)
         } else if dequeue.timeout == Timeout::Zero || dequeue.due {
             o.rule(rules::TMO_01);
@@ -309,6 +328,7 @@ impl System {
         }
         o.rule(rules::KQ_11);
         o.rule(rules::WAIT_02);
+        o.rule(rules::CONC_15);
         dequeue.phase = DequeuePhase::Blocked;
         let caller = &mut self.threads[thread.index()];
         caller.frame = Frame::Dequeue(*dequeue);
@@ -360,18 +380,21 @@ impl System {
                     result.apc_returns_true = true;
                 }
             }
-            NtStatus::TIMEOUT => {
-                o.rule(rules::TMO_02);
-                o.rule(rules::TMO_03);
-                if matches!(
-                    api,
-                    Api::GetQueuedCompletionStatusEx | Api::NtRemoveIoCompletionEx
-                ) {
-                    o.rule(rules::GQX_06);
-                    result.value = Value::Count(self.semantics.removed_on_timeout.into());
-                }
-            }
+            NtStatus::TIMEOUT => o.rule(match api {
+                Api::NtRemoveIoCompletion | Api::NtRemoveIoCompletionEx => rules::TMO_04,
+                _ => rules::TMO_02,
+            }),
             _ => o.rule(rules::GQ_09),
+        }
+        if matches!(
+            api,
+            Api::GetQueuedCompletionStatusEx | Api::NtRemoveIoCompletionEx
+        ) {
+            o.rule(rules::GQX_06);
+            o.rule(rules::TMO_03);
+            result.value = Value::Count(self.semantics.removed_on_timeout.into());
+        } else {
+            o.rule(rules::GQ_03);
         }
         Outcome::Returned(result)
     }
@@ -403,39 +426,35 @@ impl System {
     ) -> Outcome {
         let (port, api) = (dequeue.port, dequeue.api);
         let status = match dequeue.phase {
+            // It was handed over then and is seen now: another may have seen a younger one since.
             DequeuePhase::Granted(packet) => {
+                o.rule(rules::PKT_03);
                 self.threads[thread.index()].frame = Frame::User;
                 self.give_back_reserve(&packet, o);
-                let mut result = Returned::new(api, NtStatus::SUCCESS);
-                result.packets.push(packet);
+                let mut packets = Packets::from_buf([packet]);
                 if more > 0 {
                     o.rule(rules::GQX_07);
                     let rest = self.take(thread, port, more, o);
-                    result.packets.extend(rest);
+                    packets.extend(rest);
                 }
                 self.delete_if_unreferenced(port, o);
-                return Outcome::Returned(result);
+                return Outcome::Returned(Returned::taken(api, packets, o));
             }
             DequeuePhase::Interrupted if self.ports[port.index()].life == PortLife::Open => {
                 self.enter_queue(thread, port, o);
-                return match self.decide(thread, &mut dequeue, o) {
+                match self.decide(thread, &mut dequeue, o) {
                     Decision::Packets(packets) => {
                         self.threads[thread.index()].frame = Frame::User;
-                        let mut result = Returned::new(api, NtStatus::SUCCESS);
-                        result.packets = packets;
-                        Outcome::Returned(result)
+                        self.delete_if_unreferenced(port, o);
+                        return Outcome::Returned(Returned::taken(api, packets, o));
                     }
-                    Decision::Alerted => {
-                        self.threads[thread.index()].frame = Frame::User;
-                        self.dequeue_result(thread, api, NtStatus::USER_APC, o)
-                    }
+                    Decision::Alerted => NtStatus::USER_APC,
                     Decision::TimedOut => {
                         o.rule(rules::KQ_13);
-                        self.threads[thread.index()].frame = Frame::User;
-                        self.dequeue_result(thread, api, NtStatus::TIMEOUT, o)
+                        NtStatus::TIMEOUT
                     }
-                    Decision::Blocks => Outcome::Blocked,
-                };
+                    Decision::Blocks => return Outcome::Blocked,
+                }
             }
             DequeuePhase::TimedOut => NtStatus::TIMEOUT,
             DequeuePhase::Alerted => NtStatus::USER_APC,

@@ -1,7 +1,7 @@
 //! The whole: what there is, and the one way in which it changes.
 
 use crate::{
-    Access, Action, Api, Call, DispatcherObject, File, FileId, Frame, Handle, HandleTable, Kind,
+    Access, Action, Call, DispatcherObject, File, FileId, Frame, Handle, HandleTable, Kind,
     NotEnabled, ObjectId, Observer, Outcome, Port, PortId, ProcessId, Request, Semantics, Target,
     Thread, ThreadId, ThreadState, Timeout, Wait, WaitPhase,
 };
@@ -104,6 +104,20 @@ impl System {
     pub fn add_file(&mut self, process: ProcessId, overlapped: bool) -> (FileId, Handle) {
         let (handle, id) = self.create_file(process, overlapped).expect(TOO_MANY);
         (id, handle)
+    }
+
+    /// Associates a file with a port before anything happens.
+    ///
+    /// # Errors
+    /// As `CreateIoCompletionPort`: the file is synchronous or has a port (ASSOC-02, ASSOC-03).
+    pub fn associate_file(
+        &mut self,
+        process: ProcessId,
+        file: Handle,
+        port: Handle,
+        key: u64,
+    ) -> Result<(), crate::NtStatus> {
+        self.associate(process, file, port, key, false, &mut ())
     }
 
     /// Adds an object to wait for.
@@ -411,26 +425,6 @@ impl System {
             phase: WaitPhase::Blocked,
         };
         match call {
-            Call::GetQueuedCompletionStatus { port, timeout } => {
-                let api = Api::GetQueuedCompletionStatus;
-                self.dequeue_call(thread, api, port, 1, timeout, false, o)
-            }
-            Call::NtRemoveIoCompletion { port, timeout } => {
-                let api = Api::NtRemoveIoCompletion;
-                self.dequeue_call(thread, api, port, 1, timeout, false, o)
-            }
-            Call::GetQueuedCompletionStatusEx {
-                port,
-                count,
-                timeout,
-                alertable,
-            }
-            | Call::NtRemoveIoCompletionEx {
-                port,
-                count,
-                timeout,
-                alertable,
-            } => self.dequeue_call(thread, call.api(), port, count, timeout, alertable, o),
             Call::WaitForSingleObject {
                 object,
                 timeout,
@@ -446,7 +440,7 @@ impl System {
             Call::Sleep { timeout, alertable } => {
                 self.wait(thread, wait(Target::Time, timeout, alertable), o)
             }
-            other => self.object_call(thread, other, o),
+            other => self.dequeue_call(thread, other, o),
         }
     }
 }

@@ -295,6 +295,7 @@ impl System {
                 Frame::Dequeue(_) => {
                     o.rule(rules::WAIT_08);
                     o.rule(rules::APC_04);
+                    o.rule(rules::KQ_17);
                 }
                 _ => {}
             }

@@ -1,0 +1,237 @@
+//! Section WAIT of the rule book: the stack of waiters.
+
+mod lab;
+
+use iocp_model::{Action, Call, Profile, ThreadId, Timeout, Win32Error, rules};
+use lab::Lab;
+
+/// WAIT-01: the dequeuer that blocked last is released first.
+#[test]
+fn wait_01_last_in_first_out() {
+    let mut lab = Lab::new(3);
+    let [a, b, c] = lab.threads();
+    lab.enter([a, b, c]);
+    lab.post(1).goes_to(c).obeys(&[rules::WAIT_01]);
+    lab.post(2).goes_to(b);
+    lab.post(3).goes_to(a);
+}
+
+/// WAIT-01: so on every kernel but Wine, which releases the one that blocked first.
+#[test]
+fn wait_01_wine_is_first_in_first_out() {
+    for &profile in Profile::ALL {
+        let mut lab = Lab::of(profile, 3);
+        let [a, b] = lab.threads();
+        lab.enter([a, b]);
+        lab.post(1);
+        let released = [a, b].map(|thread| lab.system.thread(thread).can_return());
+        assert_eq!(
+            released,
+            [profile == Profile::WINE_8, profile != Profile::WINE_8],
+            "{}",
+            profile.name
+        );
+    }
+}
+
+/// WAIT-01: a transfer from the queue goes to the newest too (OBS-NS-3).
+#[test]
+fn wait_01_a_queued_packet_goes_to_the_newest_too() {
+    let mut lab = Lab::new(1);
+    let [main, t1, t0] = lab.threads();
+    lab.joins(main);
+    lab.enter([t1, t0]);
+    for key in 3..=5 {
+        lab.post_by(main, key).is_queued();
+    }
+    lab.get(main).gets(3);
+    lab.block(main).hands(4, t0);
+}
+
+/// WAIT-02: the place on the stack is by the last block, not by the association.
+#[test]
+fn wait_02_the_place_is_by_the_last_block() {
+    let mut lab = Lab::new(2);
+    let [a, b] = lab.threads();
+    lab.enter([b, a]);
+    lab.post(1).goes_to(a);
+    lab.returns(a).gets(1);
+    lab.get(a).blocks().obeys(&[rules::WAIT_02]);
+    lab.is(0, [], [b, a]);
+    lab.post(2).goes_to(a);
+    lab.post(3).goes_to(b);
+    lab.returns(b).gets(3);
+    lab.returns(a).gets(2);
+    lab.enter([a, b]);
+    lab.is(0, [], [a, b]);
+}
+
+/// WAIT-03: a packet that was handed over belongs to its waiter, though that has not run yet.
+#[test]
+fn wait_03_nobody_takes_a_packet_that_was_handed_over() {
+    let mut lab = Lab::new(9);
+    let [a, b] = lab.threads();
+    lab.get(a).blocks();
+    lab.post(1).goes_to(a).obeys(&[rules::WAIT_03]);
+    lab.poll(b).times_out();
+    lab.returns(a).gets(1);
+}
+
+/// WAIT-03: under Wine a quicker thread takes it, and the waiter waits again.
+#[test]
+fn wait_03_wine_lets_a_quicker_thread_take_it() {
+    let mut lab = Lab::of(Profile::WINE_8, 9);
+    let [a, b] = lab.threads();
+    lab.get(a).blocks();
+    lab.post(1).is_queued();
+    lab.poll(b).gets(1);
+    lab.returns(a).blocks();
+    lab.is(1, [], [a]);
+}
+
+/// WAIT-04: the hand-off cancels the timer; the packet is neither lost nor given twice.
+#[test]
+fn wait_04_a_packet_cancels_the_timer() {
+    let mut lab = Lab::new(1);
+    let [a] = lab.threads();
+    lab.get_within(a, Timeout::Finite).blocks();
+    assert!(lab.system.enabled().any(|action| action == Action::Expire(a)));
+    lab.post(1).goes_to(a).obeys(&[rules::WAIT_04]);
+    assert!(!lab.system.enabled().any(|action| action == Action::Expire(a)));
+    lab.expires(a).is_not_enabled();
+    lab.returns(a).gets(1);
+    lab.poll(a).times_out();
+}
+
+/// WAIT-04: it makes an APC too late as well, which stays pending.
+#[test]
+fn wait_04_a_packet_comes_before_a_later_apc() {
+    let mut lab = Lab::new(1);
+    let [a] = lab.threads();
+    lab.get_alertable(a, Timeout::Infinite).blocks();
+    lab.post(1).goes_to(a);
+    lab.user_apc(a, 1);
+    lab.returns(a).gets(1);
+    lab.get_alertable(a, Timeout::Zero).runs_apcs([1]);
+}
+
+/// WAIT-05: if the time-out is first, the packet goes to the next waiter ...
+#[test]
+fn wait_05_after_a_time_out_the_next_waiter_gets_it() {
+    let mut lab = Lab::new(2);
+    let [a, b] = lab.threads();
+    lab.get(a).blocks();
+    lab.get_within(b, Timeout::Finite).blocks();
+    lab.expires(b).obeys(&[rules::WAIT_05]);
+    lab.post(1).goes_to(a);
+    lab.returns(b).times_out();
+    lab.returns(a).gets(1);
+}
+
+/// WAIT-05: ... or into the queue.
+#[test]
+fn wait_05_or_the_packet_is_queued() {
+    let mut lab = Lab::new(2);
+    let [a] = lab.threads();
+    lab.get_within(a, Timeout::Finite).blocks();
+    lab.expires(a);
+    lab.post(1).is_queued();
+    lab.returns(a).times_out();
+    lab.get(a).gets(1);
+}
+
+/// WAIT-06: the waiters at the bottom may starve.
+#[test]
+fn wait_06_only_the_top_waiter_is_used() {
+    let mut lab = Lab::new(8);
+    let waiters: [ThreadId; 8] = lab.threads();
+    lab.enter(waiters);
+    let top = waiters[7];
+    for key in 1..=20 {
+        lab.post(key).goes_to(top).obeys(&[rules::WAIT_06]);
+        lab.returns(top).gets(key);
+        lab.get(top).blocks();
+    }
+    lab.is(0, [], waiters);
+}
+
+/// WAIT-07: a thread that waits on the handle is not on the stack and gets no packet (OBS-NS-2).
+#[test]
+fn wait_07_a_direct_waiter_gets_no_packet() {
+    let mut lab = Lab::new(4);
+    let [t0, t1] = lab.threads();
+    let handle = lab.here().handle;
+    lab.get(t1).blocks();
+    lab.wait_for(t0, handle, Timeout::Finite)
+        .blocks()
+        .obeys(&[rules::WAIT_07]);
+    lab.is(0, [], [t1]);
+    lab.post(2).goes_to(t1);
+    lab.returns(t1).gets(2);
+    lab.expires(t0);
+    lab.returns(t0).times_out();
+}
+
+/// WAIT-07: and what it is woken by stays for a dequeuer (OBS-NS-1).
+#[test]
+fn wait_07_what_wakes_a_direct_waiter_stays_queued() {
+    let mut lab = Lab::new(4);
+    let [t0, t1, main] = lab.threads();
+    let handle = lab.here().handle;
+    for thread in [t0, t1] {
+        lab.wait_for(thread, handle, Timeout::Infinite).blocks();
+    }
+    lab.post(1).is_queued();
+    for thread in [t0, t1] {
+        lab.returns(thread).succeeds();
+    }
+    lab.get(main).gets(1);
+}
+
+/// WAIT-08: a user APC does not end `GetQueuedCompletionStatus`; it runs in the next alertable
+/// wait.
+#[test]
+fn wait_08_a_dequeue_is_not_alertable() {
+    let mut lab = Lab::new(1);
+    let [a] = lab.threads();
+    lab.get(a).blocks();
+    lab.user_apc(a, 1).obeys(&[rules::WAIT_08]);
+    lab.is(0, [], [a]);
+    lab.returns(a).is_not_enabled();
+    lab.post(2).goes_to(a);
+    assert!(lab.returns(a).gets(2).returned().apcs.is_empty());
+    lab.sleep(a, Timeout::Zero, true).runs_apcs([1]);
+}
+
+/// WAIT-09: a user APC ends an alertable `GetQueuedCompletionStatusEx` with 192, and has run.
+#[test]
+fn wait_09_an_apc_ends_an_alertable_dequeue() {
+    let mut lab = Lab::new(1);
+    let [a, b] = lab.threads();
+    lab.get_alertable(a, Timeout::Infinite).blocks();
+    lab.get(b).blocks();
+    let (thread, apc) = (a, 1);
+    lab.call(lab.outsider, Call::QueueUserApc { thread, apc })
+        .succeeds()
+        .obeys(&[rules::WAIT_09]);
+    lab.is(1, [], [b]);
+    let result = lab.returns(a).runs_apcs([1]).returned();
+    assert!(!result.success());
+    assert_eq!(result.last_error(), Some(Win32Error(192)));
+}
+
+/// The rules of the section that a hand-off obeys.
+#[test]
+fn wait_cited_by_a_hand_off() {
+    let mut lab = Lab::new(1);
+    let [a, b] = lab.threads();
+    lab.enter([a, b]);
+    lab.post(1).goes_to(b);
+    lab.obeyed(&[
+        rules::WAIT_01,
+        rules::WAIT_02,
+        rules::WAIT_03,
+        rules::WAIT_04,
+        rules::WAIT_06,
+    ]);
+}

@@ -1,0 +1,2 @@
+//! What people write.
+pub mod drive;

@@ -1,0 +1,2 @@
+//! The iocp command.
+fn main() {}

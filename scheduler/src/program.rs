@@ -1,0 +1,271 @@
+//! A workload, checked and compiled: what the engines run.
+//!
+//! A program is a list of [`Op`]s and a thread's place in it is a number, so that the state of a
+//! whole run is plain data. Some ops are *visible*: they touch what threads share, and each is one
+//! step of a schedule. The others are local to their thread (a branch, a loop's bookkeeping) and
+//! are part of the step before.
+
+use crate::workload::{Place, Workload, WorkloadError};
+use iocp_model::{Access, Call, Handle, Kind, PortId, ProcessId, Semantics, System, ThreadId};
+use iocp_traces::Number;
+
+/// How deep `repeat` may be nested.
+pub const MOST_NESTING: usize = 4;
+/// How many threads a workload may have.
+pub const MOST_THREADS: usize = 1024;
+/// How many steps all programs of a workload may have together.
+pub const MOST_OPS: usize = 100_000;
+
+/// A workload that has been checked: names are numbers, steps are ops.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The workload that it came from.
+    pub workload: Workload,
+    /// The names of the threads.
+    pub thread_names: Vec<String>,
+    /// The names of the ports that exist from the start.
+    pub port_names: Vec<String>,
+    /// The names of the handle variables.
+    pub variables: Vec<String>,
+    /// The names of the counters.
+    pub counter_names: Vec<String>,
+    /// The names of the sets of marked packets.
+    pub mark_names: Vec<String>,
+    /// Which code each thread runs.
+    pub threads: Vec<ThreadCode>,
+    /// The code; threads that are copies of each other share it.
+    pub codes: Vec<Code>,
+    /// Could a thread be ended by another, so that being handed a packet and returning with it are
+    /// two steps? (THR-07)
+    pub threads_can_be_ended: bool,
+}
+
+/// Which code a thread runs, where.
+#[derive(Clone, Copy, Debug)]
+pub struct ThreadCode {
+    /// An index into [`Program::codes`].
+    pub code: usize,
+    /// Its process.
+    pub process: ProcessId,
+}
+
+/// One program.
+#[derive(Clone, Debug, Default)]
+pub struct Code {
+    /// Its ops; the last one is [`Op::End`].
+    pub ops: Vec<Op>,
+    /// For each op: is the result of the last call still of use when the thread rests here?
+    pub result_live: Vec<bool>,
+    /// For each op: the step that it came from.
+    pub places: Vec<Place>,
+}
+
+/// One op of a program.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// Makes a call. Visible.
+    Call(CallOp),
+    /// Uses a processor for so many nanoseconds. Visible to a clock, local to an explorer.
+    Compute(u64),
+    /// Goes on when all conditions hold. Visible.
+    Until(Vec<Condition>, String),
+    /// Adds to a counter. Visible.
+    Add {
+        /// The counter.
+        counter: usize,
+        /// How much.
+        by: i64,
+    },
+    /// Marks the packet in hand. Visible.
+    Mark {
+        /// The set.
+        set: usize,
+    },
+    /// Finishes the oldest pending request of a file, as its device. Visible.
+    Complete {
+        /// The file's handle variable.
+        file: usize,
+        /// How it ended.
+        status: u32,
+        /// The byte count.
+        information: u32,
+    },
+    /// The thread ends. Visible, if anybody can notice.
+    End,
+    /// Goes on elsewhere unless the test holds. Local.
+    Branch {
+        /// The test.
+        test: Condition,
+        /// Where to go on if it does not hold.
+        otherwise: usize,
+    },
+    /// Goes on elsewhere. Local.
+    Jump(usize),
+    /// One turn of a loop is over. Local.
+    Again {
+        /// The loop's counter, if anybody needs it.
+        slot: Option<usize>,
+        /// How many turns; `None` for ever.
+        times: Option<u32>,
+        /// Where a turn begins.
+        body: usize,
+    },
+}
+
+/// A call of a program.
+#[derive(Clone, Debug)]
+pub struct CallOp {
+    /// The call; its handles are numbers of variables.
+    pub call: Call,
+    /// Added to the key for each earlier turn of the loop of this slot.
+    pub key_step: Option<(usize, u64)>,
+    /// The variable that gets the handle that the call gives.
+    pub bind: Option<usize>,
+    /// How long it waits at most, where that is finite.
+    pub timeout_ns: u64,
+    /// Its label.
+    pub label: Option<String>,
+    /// Its arguments in words, for traces.
+    pub words: String,
+}
+
+/// Something that may be so or not.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Condition {
+    /// The thread is blocked in a dequeue of this port, or in a wait on its handle.
+    Waits(ThreadId, usize),
+    /// The thread is blocked in anything.
+    Blocked(ThreadId),
+    /// The thread is suspended.
+    Suspended(ThreadId),
+    /// The thread has ended.
+    Ended(ThreadId),
+    /// The port behind this variable has so many packets.
+    Depth(usize, u32),
+    /// The counter has this value.
+    Counter(usize, i64),
+    /// The last dequeue or wait came to this.
+    Result(String),
+    /// The packet in hand has this key.
+    Key(Number),
+    /// All of these.
+    All(Vec<Condition>),
+}
+
+/// The variable that always holds the null handle.
+pub const NULL: usize = 0;
+/// The variable that always holds `INVALID_HANDLE_VALUE`.
+pub const INVALID: usize = 1;
+
+/// A fresh system with what the workload declares, and the values of the handle variables.
+pub(crate) struct Setup {
+    pub(crate) system: System,
+    pub(crate) variables: Vec<Handle>,
+}
+
+impl Program {
+    /// Checks and compiles a workload.
+    ///
+    /// # Errors
+    /// The first thing that cannot be, with its place in the workload and what to do.
+    pub fn compile(workload: &Workload) -> Result<Self, WorkloadError> {
+        crate::compile::compile(workload)
+    }
+
+    /// The code of a thread.
+    #[inline]
+    pub fn code(&self, thread: ThreadId) -> &Code {
+        &self.codes[self.threads[thread.index()].code]
+    }
+
+    /// The name of a thread.
+    pub fn thread_name(&self, thread: ThreadId) -> &str {
+        &self.thread_names[thread.index()]
+    }
+
+    /// The name of a port: its own, or "port-3" for one that was created on the way.
+    pub fn port_name(&self, port: PortId) -> String {
+        match self.port_names.get(port.index()) {
+            Some(name) => name.clone(),
+            None => format!("port-{}", port.index() + 1),
+        }
+    }
+
+    /// The number of processors: as the machine has it, or one for each thread.
+    pub fn processors(&self) -> u16 {
+        let threads = u16::try_from(self.threads.len()).unwrap_or(u16::MAX);
+        self.workload.machine.processors.unwrap_or(threads.max(1))
+    }
+
+    /// The system before the first step.
+    pub(crate) fn setup(&self, semantics: Semantics) -> Setup {
+        let workload = &self.workload;
+        let mut system = System::new(semantics, self.processors());
+        system.limit_post_memory(workload.machine.post_memory);
+        let main = system.add_process();
+        for _ in &workload.processes {
+            system.add_process();
+        }
+        let mut variables = vec![Handle::NULL; self.variables.len()];
+        variables[INVALID] = Handle::INVALID;
+        let variable_of = |name: &str| self.variables.iter().position(|known| known == name);
+        let mut bind = |name: &str, handle: Handle| {
+            if let Some(variable) = variable_of(name) {
+                variables[variable] = handle;
+            }
+        };
+        let mut ports = Vec::new();
+        for port in &workload.ports {
+            let (_, handle) = system.add_port(main, port.concurrency);
+            ports.push((port.name.as_str(), handle));
+            bind(&port.name, handle);
+        }
+        for file in &workload.files {
+            let (_, handle) = system.add_file(main, file.overlapped);
+            bind(&file.name, handle);
+            let port = ports.iter().find(|(name, _)| Some(*name) == file.port.as_deref());
+            if let Some(&(_, port)) = port {
+                // Cannot fail: the file is fresh, and `compile` has refused synchronous ones.
+                let _ = system.associate_file(main, handle, port, file.key.unwrap_or_default().0);
+            }
+        }
+        for event in &workload.events {
+            let kind = Kind::Event {
+                manual: event.manual,
+                signaled: event.signaled,
+            };
+            bind(&event.name, system.add_object(main, kind).1);
+        }
+        for semaphore in &workload.semaphores {
+            let kind = Kind::Semaphore {
+                count: semaphore.count,
+                maximum: semaphore.maximum,
+            };
+            bind(&semaphore.name, system.add_object(main, kind).1);
+        }
+        for mutex in &workload.mutexes {
+            let kind = Kind::Mutex {
+                owner: None,
+                recursion: 0,
+                abandoned: false,
+            };
+            bind(&mutex.name, system.add_object(main, kind).1);
+        }
+        for thread in &self.threads {
+            system.add_thread(thread.process);
+        }
+        Setup { system, variables }
+    }
+}
+
+/// Rights by the names that scenarios use.
+pub(crate) fn access(name: &str) -> Option<Access> {
+    Some(match name {
+        "query" => Access::QUERY_STATE,
+        "modify" => Access::MODIFY_STATE,
+        "synchronize" => Access::SYNCHRONIZE,
+        "all" => Access::ALL,
+        "none" => Access(0),
+        _ => return None,
+    })
+}

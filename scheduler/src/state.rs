@@ -1,0 +1,731 @@
+//! A run in progress, as plain data, and its next steps.
+//!
+//! A [`State`] is a system and where each thread is in its program. [`State::choices`] lists what
+//! can happen next; [`State::take`] does it. One choice is one atomic step of the model, together
+//! with what is local to the threads concerned: a return from a call, a branch, the end of a thread
+//! that no port knows. Engines differ only in how they choose.
+
+use crate::{
+    compile::sets_result,
+    program::{CallOp, Code, Condition, MOST_NESTING, Op, Program},
+};
+use iocp_model::{
+    Action, Call, DequeuePhase, Event, Frame, Handle, NotEnabled, Object, Observer, Outcome,
+    PortId, Returned, Semantics, System, Target, Thread, ThreadId, ThreadState,
+    rules::RuleId,
+};
+use iocp_traces::SeenResult;
+use smallvec::SmallVec;
+
+/// How many local steps a thread may take in a row before it is held to spin.
+pub const MOST_LOCAL_STEPS: u32 = 1_000_000;
+
+/// A run in progress.
+#[derive(PartialEq, Eq, Hash, Debug)]
+pub struct State {
+    /// The kernel's side.
+    pub system: System,
+    /// Where each thread is in its program.
+    pub threads: Vec<Local>,
+    /// The handle variables.
+    pub variables: Vec<Handle>,
+    /// The shared counters.
+    pub counters: Vec<i64>,
+    /// The keys of the packets marked so far, by set, each set in ascending order.
+    pub marked: Vec<Vec<u64>>,
+}
+
+impl Clone for State {
+    fn clone(&self) -> Self {
+        Self {
+            system: self.system.clone(),
+            threads: self.threads.clone(),
+            variables: self.variables.clone(),
+            counters: self.counters.clone(),
+            marked: self.marked.clone(),
+        }
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        self.system.clone_from(&source.system);
+        self.threads.clone_from(&source.threads);
+        self.variables.clone_from(&source.variables);
+        self.counters.clone_from(&source.counters);
+        self.marked.clone_from(&source.marked);
+    }
+}
+
+/// A thread's place in its program, and what it remembers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Local {
+    /// The op at which it rests.
+    pub at: u32,
+    /// The turns that it has done of each loop around it; zero where nobody counts.
+    pub turns: [u32; MOST_NESTING],
+    /// The result of its last dequeue or wait, while it is still of use.
+    pub last: Last,
+}
+
+/// What a thread remembers of a result.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Last {
+    /// What it came to.
+    pub word: Word,
+    /// The key of the first packet.
+    pub key: u64,
+}
+
+/// What a call came to, in a word.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[repr(u8)]
+pub enum Word {
+    /// Nothing to remember.
+    #[default]
+    None,
+    /// A packet, or several.
+    Packet,
+    /// Its time ran out.
+    Timeout,
+    /// The port is gone.
+    Abandoned,
+    /// A user APC.
+    Apc,
+    /// Success without a packet.
+    Ok,
+    /// Under way.
+    Pending,
+    /// A failure.
+    Failed,
+}
+
+impl Word {
+    fn of(returned: &Returned) -> Self {
+        match SeenResult::of(returned).word() {
+            "packet" => Self::Packet,
+            "timeout" => Self::Timeout,
+            "abandoned" => Self::Abandoned,
+            "apc" => Self::Apc,
+            "pending" => Self::Pending,
+            "ok" => Self::Ok,
+            _ => Self::Failed,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Packet => "packet",
+            Self::Timeout => "timeout",
+            Self::Abandoned => "abandoned",
+            Self::Apc => "apc",
+            Self::Ok => "ok",
+            Self::Pending => "pending",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// One thing that can happen next.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Choice {
+    /// The thread does its next op.
+    Step(ThreadId),
+    /// The thread, in a call whose wait is over or interrupted, goes on; a batch dequeue collects
+    /// so many more packets.
+    Return(ThreadId, u16),
+    /// The time-out of the thread's call runs out.
+    Expire(ThreadId),
+    /// The suspension of the running thread takes effect.
+    Suspend(ThreadId),
+}
+
+impl Choice {
+    /// The thread that it is about.
+    pub fn thread(self) -> ThreadId {
+        match self {
+            Self::Step(thread)
+            | Self::Return(thread, _)
+            | Self::Expire(thread)
+            | Self::Suspend(thread) => thread,
+        }
+    }
+}
+
+/// Why a run cannot go on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StepError {
+    /// The choice was not among those possible.
+    NotEnabled(NotEnabled),
+    /// The thread goes round in its program without ever doing anything.
+    Spins(ThreadId),
+}
+
+impl From<NotEnabled> for StepError {
+    fn from(error: NotEnabled) -> Self {
+        Self::NotEnabled(error)
+    }
+}
+
+/// Watches programs as well as the kernel.
+pub trait Watch: Observer {
+    /// A thread makes a call.
+    #[inline]
+    fn begins(&mut self, thread: ThreadId, op: &CallOp) {
+        let _ = (thread, op);
+    }
+
+    /// A call returns.
+    #[inline]
+    fn ends(&mut self, thread: ThreadId, op: &CallOp, returned: &Returned) {
+        let _ = (thread, op, returned);
+    }
+
+    /// A thread does an op that is no call.
+    #[inline]
+    fn does(&mut self, thread: ThreadId, op: &Op) {
+        let _ = (thread, op);
+    }
+
+    /// A packet was marked a second time in its set.
+    #[inline]
+    fn marked_twice(&mut self, thread: ThreadId, key: u64) {
+        let _ = (thread, key);
+    }
+
+    /// A thread has ended.
+    #[inline]
+    fn ended(&mut self, thread: ThreadId) {
+        let _ = thread;
+    }
+}
+
+impl Watch for () {}
+
+impl<W: Watch + ?Sized> Watch for &mut W {
+    #[inline]
+    fn begins(&mut self, thread: ThreadId, op: &CallOp) {
+        (**self).begins(thread, op);
+    }
+    #[inline]
+    fn ends(&mut self, thread: ThreadId, op: &CallOp, returned: &Returned) {
+        (**self).ends(thread, op, returned);
+    }
+    #[inline]
+    fn does(&mut self, thread: ThreadId, op: &Op) {
+        (**self).does(thread, op);
+    }
+    #[inline]
+    fn marked_twice(&mut self, thread: ThreadId, key: u64) {
+        (**self).marked_twice(thread, key);
+    }
+    #[inline]
+    fn ended(&mut self, thread: ThreadId) {
+        (**self).ended(thread);
+    }
+}
+
+/// Passes everything on, and notes which threads left a wait.
+struct Noting<'w, W> {
+    watch: &'w mut W,
+    woken: SmallVec<[ThreadId; 4]>,
+}
+
+impl<W: Watch> Observer for Noting<'_, W> {
+    #[inline]
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::HandedOff { thread, .. }
+            | Event::WaiterLeft(thread, _)
+            | Event::Unblocked(thread) => self.woken.push(thread),
+            _ => {}
+        }
+        self.watch.event(event);
+    }
+
+    #[inline]
+    fn rule(&mut self, rule: RuleId) {
+        self.watch.rule(rule);
+    }
+}
+
+impl State {
+    /// The state before the first step.
+    ///
+    /// # Errors
+    /// If a thread spins before it does anything.
+    pub fn initial(program: &Program, semantics: Semantics) -> Result<Self, StepError> {
+        let setup = program.setup(semantics);
+        let mut state = Self {
+            system: setup.system,
+            threads: vec![Local::default(); program.threads.len()],
+            variables: setup.variables,
+            counters: program
+                .workload
+                .counters
+                .iter()
+                .map(|counter| counter.value)
+                .collect(),
+            marked: vec![Vec::new(); program.mark_names.len()],
+        };
+        for thread in state.system.thread_ids() {
+            state.rest(program, thread, &mut ())?;
+        }
+        Ok(state)
+    }
+
+    /// Appends what can happen next, in the order of the threads. Time is not looked at: a time-out
+    /// may run out at any moment, a computation is over at once.
+    pub fn choices(&self, program: &Program, choices: &mut Vec<Choice>) {
+        for (index, thread) in self.system.threads().iter().enumerate() {
+            // There are at most MOST_THREADS.
+            let Some(id) = ThreadId::new(index) else { break };
+            match thread.state {
+                ThreadState::Running => {
+                    if let Frame::User = thread.frame {
+                        if self.can_step(program, id) {
+                            choices.push(Choice::Step(id));
+                        }
+                    } else {
+                        for more in 0..=self.system.most_more(id) {
+                            choices.push(Choice::Return(id, more));
+                        }
+                    }
+                    if thread.suspend_pending {
+                        choices.push(Choice::Suspend(id));
+                    }
+                }
+                ThreadState::Waiting | ThreadState::Suspended => {}
+                ThreadState::Terminated => continue,
+            }
+            if thread.can_expire() {
+                choices.push(Choice::Expire(id));
+            }
+        }
+    }
+
+    /// Can the thread, which runs its own code, do its next op?
+    fn can_step(&self, program: &Program, thread: ThreadId) -> bool {
+        match self.op(program, thread) {
+            Op::Until(conditions, _) => conditions
+                .iter()
+                .all(|condition| self.holds(thread, condition)),
+            Op::Complete { file, .. } => self.pending_on(*file).is_some(),
+            _ => true,
+        }
+    }
+
+    /// The op at which a thread rests.
+    #[inline]
+    pub fn op<'p>(&self, program: &'p Program, thread: ThreadId) -> &'p Op {
+        &program.code(thread).ops[self.threads[thread.index()].at as usize]
+    }
+
+    /// Takes one step.
+    ///
+    /// # Errors
+    /// If it cannot be taken now, or a thread spins after it.
+    pub fn take<W: Watch>(
+        &mut self,
+        program: &Program,
+        choice: Choice,
+        watch: &mut W,
+    ) -> Result<(), StepError> {
+        let mut noting = Noting {
+            watch,
+            woken: SmallVec::new(),
+        };
+        match choice {
+            Choice::Step(thread) => self.step(program, thread, &mut noting)?,
+            Choice::Return(thread, more) => self.go_on(program, thread, more, &mut noting)?,
+            Choice::Expire(thread) => {
+                self.system.apply(Action::Expire(thread), &mut noting)?;
+            }
+            Choice::Suspend(thread) => {
+                self.system
+                    .apply(Action::SuspensionRuns(thread), &mut noting)?;
+            }
+        }
+        let mut next = 0;
+        while let Some(&thread) = noting.woken.get(next) {
+            next += 1;
+            if self.returns_at_once(program, thread) {
+                self.go_on(program, thread, 0, &mut noting)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Is the thread's return from its wait nothing but a return, so that it belongs to the step
+    /// that woke it? A look at the queue, the collecting of more packets, or a return that a
+    /// termination could forestall is a step of its own.
+    fn returns_at_once(&self, program: &Program, thread: ThreadId) -> bool {
+        let frame = &self.system.thread(thread).frame;
+        self.system.thread(thread).state == ThreadState::Running
+            && match frame {
+                Frame::User => false,
+                Frame::Dequeue(dequeue) => match dequeue.phase {
+                    DequeuePhase::Interrupted => false,
+                    DequeuePhase::Granted(_) => {
+                        !program.threads_can_be_ended && self.system.most_more(thread) == 0
+                    }
+                    _ => true,
+                },
+                Frame::Wait(wait) => wait.phase != iocp_model::WaitPhase::Interrupted,
+            }
+    }
+
+    fn step<W: Watch>(
+        &mut self,
+        program: &Program,
+        thread: ThreadId,
+        noting: &mut Noting<'_, W>,
+    ) -> Result<(), StepError> {
+        match self.op(program, thread) {
+            Op::Call(op) => {
+                let call = self.instantiate(thread, op);
+                noting.watch.begins(thread, op);
+                match self.system.apply(Action::Call(thread, call), noting)? {
+                    Outcome::Returned(returned) => {
+                        self.returned(program, thread, &returned, noting.watch)
+                    }
+                    _ => Ok(()),
+                }
+            }
+            op => {
+                if !self.system.thread(thread).can_call() {
+                    return Err(self
+                        .system
+                        .check(&Action::Call(thread, Call::ExitThread))
+                        .err()
+                        .map_or(StepError::Spins(thread), StepError::NotEnabled));
+                }
+                noting.watch.does(thread, op);
+                match op {
+                    Op::Add { counter, by } => {
+                        self.counters[*counter] = self.counters[*counter].wrapping_add(*by);
+                    }
+                    Op::Mark { set } => self.mark(*set, thread, noting.watch),
+                    Op::Complete {
+                        file,
+                        status,
+                        information,
+                    } => {
+                        if let Some(request) = self.pending_on(*file) {
+                            let complete = Action::Complete {
+                                request,
+                                status: iocp_model::NtStatus(*status),
+                                information: *information,
+                            };
+                            self.system.apply(complete, noting)?;
+                        }
+                    }
+                    Op::End => return self.end(thread, noting),
+                    _ => {}
+                }
+                self.threads[thread.index()].at += 1;
+                self.rest(program, thread, noting.watch)
+            }
+        }
+    }
+
+    /// The thread goes on in the call that it is in.
+    fn go_on<W: Watch>(
+        &mut self,
+        program: &Program,
+        thread: ThreadId,
+        more: u16,
+        noting: &mut Noting<'_, W>,
+    ) -> Result<(), StepError> {
+        let action = Action::Return { thread, more };
+        match self.system.apply(action, noting)? {
+            Outcome::Returned(returned) => self.returned(program, thread, &returned, noting.watch),
+            _ => Ok(()),
+        }
+    }
+
+    fn end<W: Watch>(
+        &mut self,
+        thread: ThreadId,
+        noting: &mut Noting<'_, W>,
+    ) -> Result<(), StepError> {
+        self.system
+            .apply(Action::Call(thread, Call::ExitThread), noting)?;
+        self.threads[thread.index()] = Local::default();
+        noting.watch.ended(thread);
+        Ok(())
+    }
+
+    /// The call at which the thread rests has returned.
+    fn returned<W: Watch>(
+        &mut self,
+        program: &Program,
+        thread: ThreadId,
+        returned: &Returned,
+        watch: &mut W,
+    ) -> Result<(), StepError> {
+        if let Op::Call(op) = self.op(program, thread) {
+            watch.ends(thread, op, returned);
+            if let (Some(variable), Some(handle)) = (op.bind, returned.handle()) {
+                self.variables[variable] = handle;
+            }
+            if sets_result(&op.call) {
+                self.threads[thread.index()].last = Last {
+                    word: Word::of(returned),
+                    key: returned.packets.first().map_or(0, |packet| packet.key),
+                };
+            }
+        }
+        self.clear_ended();
+        self.threads[thread.index()].at += 1;
+        self.rest(program, thread, watch)
+    }
+
+    /// A thread that was ended by another has no place in its program any more.
+    fn clear_ended(&mut self) {
+        for (local, thread) in self.threads.iter_mut().zip(self.system.threads()) {
+            if thread.state == ThreadState::Terminated {
+                *local = Local::default();
+            }
+        }
+    }
+
+    /// Follows the local ops until the thread rests at a visible one.
+    fn rest<W: Watch>(
+        &mut self,
+        program: &Program,
+        thread: ThreadId,
+        watch: &mut W,
+    ) -> Result<(), StepError> {
+        if self.system.thread(thread).state == ThreadState::Terminated {
+            return Ok(());
+        }
+        let code: &Code = program.code(thread);
+        for _ in 0..MOST_LOCAL_STEPS {
+            let local = &mut self.threads[thread.index()];
+            let at = local.at as usize;
+            match &code.ops[at] {
+                Op::Jump(to) => local.at = *to as u32,
+                Op::Again { slot, times, body } => {
+                    let turns = slot.map(|slot| {
+                        local.turns[slot] = local.turns[slot].wrapping_add(1);
+                        local.turns[slot]
+                    });
+                    if times.is_none() || turns < *times {
+                        local.at = *body as u32;
+                    } else {
+                        if let Some(slot) = slot {
+                            local.turns[*slot] = 0;
+                        }
+                        local.at += 1;
+                    }
+                }
+                Op::Branch { test, otherwise } => {
+                    let holds = self.holds(thread, test);
+                    let local = &mut self.threads[thread.index()];
+                    local.at = if holds {
+                        local.at + 1
+                    } else {
+                        *otherwise as u32
+                    };
+                }
+                Op::End if self.system.thread(thread).port.is_none() => {
+                    let mut noting = Noting {
+                        watch,
+                        woken: SmallVec::new(),
+                    };
+                    self.end(thread, &mut noting)?;
+                    let woken = noting.woken;
+                    for waiter in woken {
+                        if self.returns_at_once(program, waiter) {
+                            let mut noting = Noting {
+                                watch: &mut *watch,
+                                woken: SmallVec::new(),
+                            };
+                            self.go_on(program, waiter, 0, &mut noting)?;
+                        }
+                    }
+                    return Ok(());
+                }
+                _ => {
+                    if !code.result_live[at] {
+                        local.last = Last::default();
+                    }
+                    return Ok(());
+                }
+            }
+        }
+        Err(StepError::Spins(thread))
+    }
+
+    fn mark<W: Watch>(&mut self, set: usize, thread: ThreadId, watch: &mut W) {
+        let key = self.threads[thread.index()].last.key;
+        let marked = &mut self.marked[set];
+        match marked.binary_search(&key) {
+            Ok(_) => watch.marked_twice(thread, key),
+            Err(place) => marked.insert(place, key),
+        }
+    }
+
+    /// The call with its handles looked up and its key numbered.
+    fn instantiate(&self, thread: ThreadId, op: &CallOp) -> Call {
+        let mut call = with_handles(op.call, &self.variables);
+        if let (
+            Some((slot, by)),
+            Call::PostQueuedCompletionStatus { packet, .. }
+            | Call::NtSetIoCompletion { packet, .. }
+            | Call::NtSetIoCompletionEx { packet, .. },
+        ) = (op.key_step, &mut call)
+        {
+            let turns = u64::from(self.threads[thread.index()].turns[slot]);
+            packet.key = packet.key.wrapping_add(turns.wrapping_mul(by));
+        }
+        call
+    }
+
+    /// The port behind a handle variable, whoever's handle it is.
+    pub fn port_behind(&self, variable: usize) -> Option<PortId> {
+        let handle = self.variables[variable];
+        let main = iocp_model::ProcessId::new(0)?;
+        match self.system.handles(main).get(handle).ok()?.object {
+            Object::Port(port) => Some(port),
+            _ => None,
+        }
+    }
+
+    /// The oldest pending request on the file behind a handle variable.
+    fn pending_on(&self, variable: usize) -> Option<iocp_model::RequestId> {
+        let main = iocp_model::ProcessId::new(0)?;
+        let entry = self.system.handles(main).get(self.variables[variable]).ok()?;
+        let Object::File(file) = entry.object else {
+            return None;
+        };
+        self.system
+            .requests()
+            .iter()
+            .find(|request| request.file == file)
+            .map(|request| request.id)
+    }
+
+    /// Is this so, for this thread?
+    pub fn holds(&self, thread: ThreadId, condition: &Condition) -> bool {
+        let local = &self.threads[thread.index()];
+        let blocked = |thread: &Thread| thread.state == ThreadState::Waiting;
+        match condition {
+            Condition::Waits(other, variable) => {
+                let Some(port) = self.port_behind(*variable) else {
+                    return false;
+                };
+                let other = self.system.thread(*other);
+                blocked(other)
+                    && match other.frame {
+                        Frame::Dequeue(dequeue) => dequeue.port == port,
+                        Frame::Wait(wait) => wait.target == Target::Port(port),
+                        Frame::User => false,
+                    }
+            }
+            Condition::Blocked(other) => blocked(self.system.thread(*other)),
+            Condition::Suspended(other) => {
+                self.system.thread(*other).state == ThreadState::Suspended
+            }
+            Condition::Ended(other) => self.system.thread(*other).state == ThreadState::Terminated,
+            Condition::Depth(variable, packets) => self
+                .port_behind(*variable)
+                .is_some_and(|port| self.system.port(port).depth() == *packets as usize),
+            Condition::Counter(counter, value) => self.counters[*counter] == *value,
+            Condition::Result(word) => local.last.word.name() == word,
+            Condition::Key(key) => local.last.word == Word::Packet && local.last.key == key.0,
+            Condition::All(all) => all.iter().all(|one| self.holds(thread, one)),
+        }
+    }
+
+    /// Appends the state to `out`: the same bytes if and only if it is the same state of the same
+    /// program.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        self.system.encode(out);
+        let mut number = |mut number: u64| {
+            while number >= 0x80 {
+                out.push(number as u8 | 0x80);
+                number >>= 7;
+            }
+            out.push(number as u8);
+        };
+        for local in &self.threads {
+            number(u64::from(local.at) << 4 | local.last.word as u64);
+            if local.last.word == Word::Packet {
+                number(local.last.key);
+            }
+            if local.turns == [0; MOST_NESTING] {
+                number(0);
+            } else {
+                number(1);
+                local.turns.into_iter().for_each(|turns| number(turns.into()));
+            }
+        }
+        for handle in &self.variables {
+            number(handle.0.into());
+        }
+        for counter in &self.counters {
+            // Zigzag: small negative numbers stay small.
+            number((counter << 1 ^ counter >> 63) as u64);
+        }
+        for set in &self.marked {
+            number(set.len() as u64);
+            set.iter().for_each(|key| number(*key));
+        }
+    }
+}
+
+/// The call with each handle field, which holds a variable's number, replaced by its value.
+fn with_handles(mut call: Call, variables: &[Handle]) -> Call {
+    let value = |handle: &mut Handle| {
+        *handle = variables
+            .get(handle.0 as usize)
+            .copied()
+            .unwrap_or(Handle::NULL);
+    };
+    match &mut call {
+        Call::GetQueuedCompletionStatus { port, .. }
+        | Call::GetQueuedCompletionStatusEx { port, .. }
+        | Call::NtRemoveIoCompletion { port, .. }
+        | Call::NtRemoveIoCompletionEx { port, .. }
+        | Call::PostQueuedCompletionStatus { port, .. }
+        | Call::NtSetIoCompletion { port, .. }
+        | Call::NtQueryIoCompletion { port, .. } => value(port),
+        Call::CreateIoCompletionPort { file, existing, .. } => {
+            value(file);
+            value(existing);
+        }
+        Call::NtSetIoCompletionEx { port, reserve, .. } => {
+            value(port);
+            value(reserve);
+        }
+        Call::Request(arguments) => value(&mut arguments.file),
+        Call::NtSetInformationFile { file, port, .. } => {
+            value(file);
+            value(port);
+        }
+        Call::SetEvent(handle)
+        | Call::ResetEvent(handle)
+        | Call::ReleaseSemaphore(handle)
+        | Call::ReleaseMutex(handle)
+        | Call::CloseHandle(handle)
+        | Call::WaitForSingleObject { object: handle, .. }
+        | Call::DuplicateHandle { handle, .. } => value(handle),
+        Call::NtCreateIoCompletion { .. }
+        | Call::NtOpenIoCompletion { .. }
+        | Call::NtAllocateReserveObject { .. }
+        | Call::CreateFile { .. }
+        | Call::CreateEvent { .. }
+        | Call::CreateSemaphore { .. }
+        | Call::CreateMutex { .. }
+        | Call::WaitForThread { .. }
+        | Call::WaitOutside { .. }
+        | Call::Sleep { .. }
+        | Call::QueueUserApc { .. }
+        | Call::SuspendThread(_)
+        | Call::ResumeThread(_)
+        | Call::TerminateThread(_)
+        | Call::ExitThread => {}
+    }
+    call
+}
