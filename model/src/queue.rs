@@ -611,7 +611,7 @@ impl System {
     }
 
     /// The packet is out: the reserve object that was its memory can be used again (POST-04).
-    fn give_back_reserve<O: Observer>(&mut self, packet: &Packet, o: &mut O) {
+    pub(crate) fn give_back_reserve<O: Observer>(&mut self, packet: &Packet, o: &mut O) {
         if let Origin::Reserve(reserve) = packet.origin {
             o.rule(rules::POST_04);
             self.set_reserve(reserve, false);

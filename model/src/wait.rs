@@ -425,6 +425,7 @@ impl System {
                         packet,
                         from_queue: false,
                     });
+                    self.give_back_reserve(&packet, o);
                 }
                 _ => {}
             },

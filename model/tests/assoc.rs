@@ -239,7 +239,8 @@ fn assoc_13_associating_signals_the_file() {
     let file = lab.add_file();
     lab.pending(file, 0x10);
     lab.wait_for(outsider, file, ZERO).times_out();
-    lab.call(outsider, set(file, outsider_has_none(), 7, false));
+    let no_handle = Handle(0x400);
+    lab.call(outsider, set(file, no_handle, 7, false)).says(NtStatus::INVALID_HANDLE);
     lab.wait_for(outsider, file, ZERO).times_out();
     lab.call(outsider, set(file, port, 7, false)).succeeds();
     lab.wait_for(outsider, file, ZERO).succeeds();
@@ -254,10 +255,6 @@ fn assoc_13_associating_signals_the_file() {
     let mut lab = Lab::of(silent, 1);
     let file = lab.add_associated(7);
     lab.wait_for(lab.outsider, file, ZERO).times_out();
-}
-
-fn outsider_has_none() -> Handle {
-    Handle(0x400)
 }
 
 /// ASSOC-14: what was complete before the association makes no packet after it.

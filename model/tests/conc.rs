@@ -50,10 +50,7 @@ fn conc_01_active_counts_members_that_are_not_blocked() {
 #[test]
 fn conc_02_the_running_thread_goes_before_the_waiters() {
     let (mut lab, a, b) = busy();
-    lab.get(a)
-        .gets(1)
-        .hands_nothing()
-        .obeys(&[rules::CONC_02]);
+    lab.get(a).gets(1).hands_nothing().obeys(&[rules::CONC_02]);
     lab.is(1, [], [b]);
 }
 
@@ -245,7 +242,9 @@ fn conc_07_waits_that_do_not_block_change_nothing() {
     lab.wait_for(a, here, Timeout::Infinite)
         .succeeds()
         .hands_nothing();
-    lab.sleep(a, Timeout::Zero, false).succeeds().hands_nothing();
+    lab.sleep(a, Timeout::Zero, false)
+        .succeeds()
+        .hands_nothing();
     lab.sleep(a, Timeout::Zero, true).succeeds().hands_nothing();
     lab.user_apc(a, 1);
     lab.sleep(a, Timeout::Infinite, true)
@@ -441,7 +440,11 @@ fn conc_11_a_suspended_thread_keeps_its_packet() {
 fn conc_12_a_wait_outside_the_model_is_a_block() {
     let (mut lab, a, b) = busy();
     lab.block(a).blocks().hands(1, b).obeys(&[rules::CONC_12]);
-    assert!(lab.system.enabled().any(|action| action == Action::Unblock(a)));
+    assert!(
+        lab.system
+            .enabled()
+            .any(|action| action == Action::Unblock(a))
+    );
     lab.wakes(a);
     lab.returns(a).succeeds();
     lab.is(2, [], []);
@@ -476,7 +479,11 @@ fn conc_12_synchronous_io_blocks() {
 fn conc_13_blocking_on_another_port_leaves_the_first() {
     let (mut lab, a, b) = busy();
     let (p, q) = (lab.here(), lab.add_port(1));
-    lab.at(q).get(a).blocks().hands(1, b).obeys(&[rules::CONC_13]);
+    lab.at(q)
+        .get(a)
+        .blocks()
+        .hands(1, b)
+        .obeys(&[rules::CONC_13]);
     assert_eq!(lab.members(), [a]);
     assert_eq!(lab.at(p).members(), [b]);
     // Its wake-up counts there.

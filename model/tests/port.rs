@@ -283,7 +283,6 @@ fn what_works(lab: &mut Lab, port: Handle) -> [bool; 4] {
 #[test]
 fn port_10_each_call_needs_its_right() {
     let mut lab = Lab::new(1);
-    let file = lab.add_file();
     for (access, allowed) in [
         (Access::QUERY_STATE, [false, false, true, false]),
         (Access::MODIFY_STATE, [true, true, false, false]),
@@ -292,10 +291,10 @@ fn port_10_each_call_needs_its_right() {
     ] {
         let handle = duplicate(&mut lab, Some(access));
         assert_eq!(what_works(&mut lab, handle), allowed, "{access:?}");
+        let file = lab.add_file();
         let associate = lab.call(lab.outsider, create(file, handle, 0, 0));
         if allowed[0] {
             associate.is_true();
-            lab.close(file);
         } else {
             associate.is_false(5);
         }

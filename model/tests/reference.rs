@@ -73,7 +73,10 @@ fn rt_4_moving_to_another_port_frees_the_slot() {
     lab.joins(a);
     lab.get(b).blocks();
     lab.post(x).is_queued();
-    lab.at(q).get_within(a, Timeout::Finite).blocks().hands(x, b);
+    lab.at(q)
+        .get_within(a, Timeout::Finite)
+        .blocks()
+        .hands(x, b);
     lab.is(0, [], [a]);
     lab.at(p).is(1, [], []);
     lab.expires(a);
@@ -196,7 +199,9 @@ fn note_4_the_count_follows_the_actual_block() {
     lab.joins(a);
     lab.enter([b]);
     lab.post(1).is_queued();
-    lab.sleep(a, Timeout::Zero, false).succeeds().hands_nothing();
+    lab.sleep(a, Timeout::Zero, false)
+        .succeeds()
+        .hands_nothing();
     lab.is(1, [1], [b]);
     lab.sleep(a, Timeout::Finite, false).blocks().hands(1, b);
 }

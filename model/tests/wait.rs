@@ -95,9 +95,17 @@ fn wait_04_a_packet_cancels_the_timer() {
     let mut lab = Lab::new(1);
     let [a] = lab.threads();
     lab.get_within(a, Timeout::Finite).blocks();
-    assert!(lab.system.enabled().any(|action| action == Action::Expire(a)));
+    assert!(
+        lab.system
+            .enabled()
+            .any(|action| action == Action::Expire(a))
+    );
     lab.post(1).goes_to(a).obeys(&[rules::WAIT_04]);
-    assert!(!lab.system.enabled().any(|action| action == Action::Expire(a)));
+    assert!(
+        !lab.system
+            .enabled()
+            .any(|action| action == Action::Expire(a))
+    );
     lab.expires(a).is_not_enabled();
     lab.returns(a).gets(1);
     lab.poll(a).times_out();

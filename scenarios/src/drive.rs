@@ -54,7 +54,9 @@
 mod number;
 mod request;
 mod session;
+mod show;
 mod snapshot;
+mod step;
 mod watch;
 
 pub use session::Session;
@@ -70,17 +72,13 @@ pub const MOST_LINE_BYTES: usize = 1 << 20;
 ///
 /// # Errors
 /// Only those of `input` and `output`; no request is one.
-pub fn serve(
-    mut input: impl BufRead,
-    mut output: impl Write,
-    profile: Profile,
-) -> io::Result<()> {
+pub fn serve(mut input: impl BufRead, mut output: impl Write, profile: Profile) -> io::Result<()> {
     let mut session = Session::new(profile);
     let mut line = Vec::new();
     while let Some(length) = read_line(&mut input, &mut line)? {
         let mut answer = match length {
             Length::Bearable => session.answer(&line),
-            Length::Excessive => session::refuse(&format!(
+            Length::Excessive => show::refuse(&format!(
                 "the line is longer than {MOST_LINE_BYTES} bytes and was skipped"
             )),
         };

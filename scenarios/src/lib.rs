@@ -1,2 +1,4 @@
 //! What people write.
 pub mod drive;
+pub mod file;
+pub mod near;

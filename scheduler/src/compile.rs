@@ -2,26 +2,54 @@
 //! [`grammar`](crate::grammar), loops and branches become jumps.
 
 use crate::{
-    grammar,
+    expect, grammar,
     program::{
         CallOp, Code, Condition, INVALID, MOST_NESTING, MOST_OPS, MOST_THREADS, NULL, Op, Program,
         ThreadCode, access,
     },
-    workload::{OneOrMore, Place, Step, Test, ThreadDeclaration, Time, Times, Workload, WorkloadError},
+    workload::{
+        OneOrMore, Place, Step, Test, ThreadDeclaration, Time, Times, Workload, WorkloadError,
+        WrongName,
+    },
 };
 use iocp_model::{
     Access, Api, Call, DeviceAnswer, Handle, NameId, NtStatus, Packet, ProcessId, RequestArguments,
-    ThreadId, Timeout,
+    ThreadId, Timeout, rules,
 };
 use iocp_traces::Number;
 
 type Result<T> = std::result::Result<T, WorkloadError>;
 
-fn error<T>(place: &Place, message: impl Into<String>, help: impl Into<String>) -> Result<T> {
+pub(crate) fn error<T>(
+    place: &Place,
+    message: impl Into<String>,
+    help: impl Into<String>,
+) -> Result<T> {
     Err(WorkloadError {
         place: place.clone(),
         message: message.into(),
         help: help.into(),
+        name: None,
+    })
+}
+
+/// There is no `what` called `given`; `known` are the names that there are.
+pub(crate) fn unknown<'a, T>(
+    place: &Place,
+    message: String,
+    what: &str,
+    given: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Result<T> {
+    let names: Vec<_> = names.into_iter().collect();
+    Err(WorkloadError {
+        place: place.clone(),
+        message,
+        help: known(what, names.iter().copied()),
+        name: Some(WrongName {
+            given: given.to_owned(),
+            known: names.into_iter().map(str::to_owned).collect(),
+        }),
     })
 }
 
@@ -36,6 +64,7 @@ fn known<'a>(what: &str, names: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 pub(crate) fn compile(workload: &Workload) -> Result<Program> {
+    check_rules(workload)?;
     let mut names = Scope::declare(workload)?;
     let mut codes = Vec::new();
     let mut threads = Vec::new();
@@ -59,7 +88,7 @@ pub(crate) fn compile(workload: &Workload) -> Result<Program> {
     let ends_others = codes.iter().flat_map(|code| &code.ops).any(|op| {
         matches!(op, Op::Call(call) if matches!(call.call, Call::TerminateThread(_)))
     });
-    Ok(Program {
+    let program = Program {
         workload: workload.clone(),
         thread_names: workload.thread_names(),
         port_names: workload.ports.iter().map(|port| port.name.clone()).collect(),
@@ -69,7 +98,55 @@ pub(crate) fn compile(workload: &Workload) -> Result<Program> {
         threads,
         codes,
         threads_can_be_ended: ends_others,
-    })
+    };
+    expect::check_expectations(&program)?;
+    Ok(program)
+}
+
+/// Every id in `rules` must be one of the rule book's.
+fn check_rules(workload: &Workload) -> Result<()> {
+    for (index, id) in workload.rules.iter().enumerate() {
+        if !rules::exists(id) {
+            let place = Place::default().key("rules").index(index);
+            let book = rules::all().map(|rule| rule.id);
+            let book = book
+                .chain(rules::OBSERVATIONS.iter().map(|observation| observation.id))
+                .chain(rules::QUESTIONS.iter().map(|question| question.id))
+                .chain(rules::DISAGREEMENTS.iter().map(|disagreement| disagreement.id));
+            return Err(WorkloadError {
+                place,
+                message: format!("the rule book has no \"{id}\"."),
+                help: "`iocp rules` lists it.".into(),
+                name: Some(WrongName {
+                    given: id.clone(),
+                    known: book.map(str::to_owned).collect(),
+                }),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Can this be the name of something?
+fn check_name(place: &Place, name: &str) -> Result<()> {
+    let plain = !name.is_empty()
+        && name.len() <= 64
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if !plain {
+        return error(
+            place,
+            format!("\"{name}\" cannot be a name."),
+            "Use up to 64 letters, digits, hyphens, underscores and dots.",
+        );
+    }
+    if ["NULL", "INVALID_HANDLE_VALUE"].contains(&name) {
+        return error(
+            place,
+            format!("\"{name}\" always means what Windows means by it."),
+            "Choose another name.",
+        );
+    }
+    Ok(())
 }
 
 /// What names there are.
@@ -100,7 +177,7 @@ impl<'w> Scope<'w> {
             return error(
                 &root.key("thread").index(index).key("copies"),
                 format!("the scenario has {count} threads; at most {MOST_THREADS} are possible."),
-                "Use fewer copies.",
+                "Use fewer threads, or fewer copies of one.",
             );
         }
         if workload.threads.is_empty() {
@@ -119,16 +196,7 @@ impl<'w> Scope<'w> {
         };
         let mut seen: Vec<(&str, &'static str)> = Vec::new();
         let mut fresh = |place: Place, kind: &'static str, name: &'w str| {
-            let plain = !name.is_empty()
-                && name.len() <= 64
-                && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-            if !plain {
-                return error(
-                    &place.key("name"),
-                    format!("\"{name}\" cannot be a name."),
-                    "Use up to 64 letters, digits, hyphens, underscores and dots.",
-                );
-            }
+            check_name(&place.key("name"), name)?;
             if let Some((_, other)) = seen.iter().find(|(known, _)| *known == name) {
                 return error(
                     &place.key("name"),
@@ -153,6 +221,7 @@ impl<'w> Scope<'w> {
         declare!(mutexes, "mutex", "mutex");
         scope.variables.extend(seen.iter().map(|(name, _)| (*name).to_owned()));
         let mut fresh = |place: Place, kind: &'static str, name: &'w str| {
+            check_name(&place.key("name"), name)?;
             if let Some((_, other)) = seen.iter().find(|(known, _)| *known == name) {
                 return error(
                     &place.key("name"),
@@ -171,13 +240,6 @@ impl<'w> Scope<'w> {
         }
         for (index, thread) in workload.threads.iter().enumerate() {
             let place = root.key("thread").index(index);
-            if thread.name.is_empty() || thread.name.contains(char::is_whitespace) {
-                return error(
-                    &place.key("name"),
-                    format!("\"{}\" cannot be the name of a thread.", thread.name),
-                    "Use letters, digits, hyphens, underscores and dots.",
-                );
-            }
             fresh(place.clone(), "thread", &thread.name)?;
             if thread.copies == Some(0) {
                 return error(
@@ -196,9 +258,27 @@ impl<'w> Scope<'w> {
                 "Copies are called name-1, name-2 and so on; choose another name.",
             );
         }
+        for (index, thread) in workload.threads.iter().enumerate() {
+            let place = root.key("thread").index(index).key("program");
+            scope.bind_names(&place, &thread.program)?;
+        }
         scope.check_files()?;
         scope.check_semaphores()?;
         Ok(scope)
+    }
+
+    /// Notes what `as` names, wherever it stands: one thread may use a handle that another makes.
+    fn bind_names(&mut self, place: &Place, steps: &[Step]) -> Result<()> {
+        for (index, step) in steps.iter().enumerate() {
+            let place = place.index(index);
+            if let Some(name) = &step.bind {
+                check_name(&place.key("as"), name)?;
+                Self::intern(&mut self.variables, name);
+            }
+            self.bind_names(&place.key("do"), &step.body)?;
+            self.bind_names(&place.key("else"), &step.otherwise)?;
+        }
+        Ok(())
     }
 
     fn check_files(&self) -> Result<()> {
@@ -215,10 +295,12 @@ impl<'w> Scope<'w> {
                 continue;
             };
             if !self.workload.ports.iter().any(|known| known.name == *port) {
-                return error(
+                return unknown(
                     &place.key("port"),
                     format!("there is no port \"{port}\"."),
-                    known("ports", self.workload.ports.iter().map(|port| port.name.as_str())),
+                    "ports",
+                    port,
+                    self.workload.ports.iter().map(|port| port.name.as_str()),
                 );
             }
             if !file.overlapped {
@@ -267,14 +349,13 @@ impl<'w> Scope<'w> {
         };
         match index.and_then(ProcessId::new) {
             Some(id) => Ok(id),
-            None => error(
+            None => unknown(
                 place,
                 format!("there is no process \"{name}\"."),
-                known(
-                    "processes",
-                    std::iter::once("main")
-                        .chain(self.workload.processes.iter().map(|process| process.name.as_str())),
-                ),
+                "processes",
+                name,
+                std::iter::once("main")
+                    .chain(self.workload.processes.iter().map(|process| process.name.as_str())),
             ),
         }
     }
@@ -283,10 +364,12 @@ impl<'w> Scope<'w> {
         let index = self.threads.iter().position(|thread| thread == name);
         match index.and_then(ThreadId::new) {
             Some(id) => Ok(id),
-            None => error(
+            None => unknown(
                 place,
                 format!("there is no thread \"{name}\"."),
-                known("threads", self.threads.iter().map(String::as_str)),
+                "threads",
+                name,
+                self.threads.iter().map(String::as_str),
             ),
         }
     }
@@ -294,10 +377,12 @@ impl<'w> Scope<'w> {
     fn variable(&self, place: &Place, what: &str, name: &str) -> Result<usize> {
         match self.variables.iter().position(|variable| variable == name) {
             Some(variable) => Ok(variable),
-            None => error(
+            None => unknown(
                 place,
                 format!("there is no {what} \"{name}\"."),
-                known("handles", self.variables[2..].iter().map(String::as_str)),
+                "handles",
+                name,
+                self.variables[2..].iter().map(String::as_str),
             ),
         }
     }
@@ -306,10 +391,12 @@ impl<'w> Scope<'w> {
         let counters = &self.workload.counters;
         match counters.iter().position(|counter| counter.name == name) {
             Some(counter) => Ok(counter),
-            None => error(
+            None => unknown(
                 place,
                 format!("there is no counter \"{name}\"."),
-                known("counters", counters.iter().map(|counter| counter.name.as_str())),
+                "counters",
+                name,
+                counters.iter().map(|counter| counter.name.as_str()),
             ),
         }
     }
@@ -381,10 +468,12 @@ impl<'w> Scope<'w> {
             }
             first += copies;
         }
-        error(
+        unknown(
             place,
             format!("there is no thread declared as \"{name}\"."),
-            known("declarations", self.workload.threads.iter().map(|thread| thread.name.as_str())),
+            "declarations",
+            name,
+            self.workload.threads.iter().map(|thread| thread.name.as_str()),
         )
     }
 }
@@ -569,10 +658,12 @@ impl<'s, 'w> Compiler<'s, 'w> {
         let mut all = Vec::new();
         if let Some(result) = &test.result {
             if !WORDS.contains(&result.as_str()) {
-                return error(
+                return unknown(
                     &place.key("result"),
                     format!("\"{result}\" is no result."),
-                    known("results", WORDS),
+                    "results",
+                    result,
+                    WORDS,
                 );
             }
             all.push(Condition::Result(result.clone()));
@@ -638,10 +729,12 @@ impl<'s, 'w> Compiler<'s, 'w> {
     fn call(&mut self, place: &Place, step: &Step) -> Result<()> {
         let name = step.call.as_deref().unwrap_or_default();
         let Some(signature) = grammar::call(name) else {
-            return error(
+            return unknown(
                 &place.key("call"),
                 format!("there is no call \"{name}\"."),
-                "",
+                "calls",
+                name,
+                grammar::call_names(),
             );
         };
         check_keys(
@@ -890,10 +983,12 @@ impl Arguments<'_> {
         };
         names.as_slice().iter().try_fold(Access(0), |all, name| match access(name) {
             Some(more) => Ok(all.with(more)),
-            None => error(
+            None => unknown(
                 &self.place.key("access"),
                 format!("\"{name}\" is no right."),
-                known("rights", ["query", "modify", "synchronize", "all", "none"]),
+                "rights",
+                name,
+                ["query", "modify", "synchronize", "all", "none"],
             ),
         })
     }
@@ -959,7 +1054,23 @@ fn check_keys(
     for key in &given {
         let key = key.as_str();
         if !own.contains(&key) && !required.contains(&key) && !optional.contains(&key) {
-            return error(place, format!("{what} does not take `{key}`."), takes());
+            let place = match grammar::step_key(key) {
+                Some(key) => place.key(key),
+                None => place.clone(),
+            };
+            let others = required.iter().chain(optional).copied();
+            return Err(WorkloadError {
+                place,
+                message: format!("{what} does not take `{key}`."),
+                help: takes(),
+                name: Some(WrongName {
+                    given: key.to_owned(),
+                    known: others
+                        .filter(|other| !given.iter().any(|given| given == other))
+                        .map(str::to_owned)
+                        .collect(),
+                }),
+            });
         }
     }
     for key in required {

@@ -135,6 +135,16 @@ pub const STEPS: &[(&str, &[&str], &[&str])] = &[
     ("complete", &[], &["status", "bytes"]),
 ];
 
+/// This key of a step, if any step has it.
+pub fn step_key(name: &str) -> Option<&'static str> {
+    const OTHERS: &[&str] = &["call", "label"];
+    let steps = STEPS.iter().flat_map(|(name, required, optional)| {
+        std::iter::once(name).chain(required.iter()).chain(optional.iter())
+    });
+    let calls = CALLS.iter().flat_map(|call| call.required.iter().chain(call.optional));
+    OTHERS.iter().chain(steps).chain(calls).copied().find(|key| *key == name)
+}
+
 /// The signature of the call of this name.
 pub fn call(name: &str) -> Option<&'static Signature> {
     CALLS

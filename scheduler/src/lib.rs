@@ -1,15 +1,33 @@
 //! What *drives* programs over the model: one schedule, all schedules, a recording, or the real
 //! kernel.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`workload`] | what people write: names and plain values |
+//! | [`program`] | the same, checked and compiled |
+//! | [`state`] | a run in progress as plain data, and its next steps |
+//! | [`strategy`] | who chooses among them; schedules that can be replayed |
+//! | [`run`] | one schedule, in virtual time |
+//! | [`trace`] | what the simulator writes down |
+//! | [`expect`] | what must be so in the end |
+//! | [`search`] | all schedules, the plain way |
+//! | [`conform`] | is this recording explained by some schedule? |
 
 #![deny(unsafe_code)]
 
 mod compile;
+pub mod conform;
+pub mod expect;
 pub mod grammar;
 pub mod program;
+pub mod run;
 pub mod search;
 pub mod state;
+pub mod strategy;
+pub mod trace;
 pub mod workload;
 
 pub use program::{Code, Condition, Op, Program};
+pub use run::{End, Run, RunError};
 pub use state::{Choice, Local, State, StepError, Watch};
 pub use workload::{Workload, WorkloadError};

@@ -345,11 +345,35 @@ impl State {
                     .apply(Action::SuspensionRuns(thread), &mut noting)?;
             }
         }
+        self.settle(program, &mut noting)
+    }
+
+    /// Applies an action that no program asks for, and what belongs to the same step.
+    pub(crate) fn apply_and_settle<W: Watch>(
+        &mut self,
+        program: &Program,
+        action: Action,
+        watch: &mut W,
+    ) -> Result<(), StepError> {
+        let mut noting = Noting {
+            watch,
+            woken: SmallVec::new(),
+        };
+        self.system.apply(action, &mut noting)?;
+        self.settle(program, &mut noting)
+    }
+
+    /// Lets the threads that left a wait return, as far as that is no step of its own.
+    fn settle<W: Watch>(
+        &mut self,
+        program: &Program,
+        noting: &mut Noting<'_, W>,
+    ) -> Result<(), StepError> {
         let mut next = 0;
         while let Some(&thread) = noting.woken.get(next) {
             next += 1;
             if self.returns_at_once(program, thread) {
-                self.go_on(program, thread, 0, &mut noting)?;
+                self.go_on(program, thread, 0, noting)?;
             }
         }
         Ok(())
@@ -426,6 +450,20 @@ impl State {
                 self.rest(program, thread, noting.watch)
             }
         }
+    }
+
+    /// The computation at which the thread rests is over.
+    ///
+    /// # Errors
+    /// If the thread spins after it.
+    pub fn finish_computation<W: Watch>(
+        &mut self,
+        program: &Program,
+        thread: ThreadId,
+        watch: &mut W,
+    ) -> Result<(), StepError> {
+        self.threads[thread.index()].at += 1;
+        self.rest(program, thread, watch)
     }
 
     /// The thread goes on in the call that it is in.
@@ -534,17 +572,7 @@ impl State {
                         woken: SmallVec::new(),
                     };
                     self.end(thread, &mut noting)?;
-                    let woken = noting.woken;
-                    for waiter in woken {
-                        if self.returns_at_once(program, waiter) {
-                            let mut noting = Noting {
-                                watch: &mut *watch,
-                                woken: SmallVec::new(),
-                            };
-                            self.go_on(program, waiter, 0, &mut noting)?;
-                        }
-                    }
-                    return Ok(());
+                    return self.settle(program, &mut noting);
                 }
                 _ => {
                     if !code.result_live[at] {

@@ -317,7 +317,7 @@ pub struct Step {
 }
 
 /// One text or several.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(untagged)]
 pub enum OneOrMore {
     /// One.
@@ -356,12 +356,14 @@ pub struct Test {
     pub equals: Option<i64>,
 }
 
-/// What must be so when a run is over. Give either `result` (of a labelled call) or `thread`,
-/// `port`, `counter` or `marked`.
+/// What must be so when a run is over: a fact about one thing. Give one of `result` (of a labelled
+/// call), `port`, `thread`, `counter` and `marked`, and the facts that go with it; the table is
+/// [`expect::FACTS`](crate::expect::FACTS).
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expectation {
-    /// The call labelled so, "label" or "thread.label" or "thread.label.2" for its second turn,
+    /// The call labelled so, "label" or "thread.label" if several threads make it, and "label.2"
+    /// or "thread.label.2" for the second time that the thread makes it,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
     /// came to "packet", "timeout", "abandoned", "apc", "ok", "pending", "failed" or "never" (it
@@ -416,6 +418,9 @@ pub struct Expectation {
     /// has this value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<i64>,
+    /// In this set of marked packets are just those of `keys`, in any order, each marked once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub marked: Option<String>,
     /// Holds only under these profiles; without it, under all Windows profiles.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub under: Option<OneOrMore>,
@@ -526,6 +531,32 @@ impl<'de> Deserialize<'de> for Time {
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Time, E> {
                 Time::parse(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for OneOrMore {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = OneOrMore;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a list of texts")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOrMore, E> {
+                Ok(OneOrMore::One(text.to_owned()))
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut texts: A) -> Result<OneOrMore, A::Error> {
+                let mut more = Vec::new();
+                while let Some(text) = texts.next_element()? {
+                    more.push(text);
+                }
+                Ok(OneOrMore::More(more))
             }
         }
         deserializer.deserialize_any(Visitor)
@@ -646,6 +677,17 @@ pub struct WorkloadError {
     pub message: String,
     /// What to do, as a sentence; may be empty.
     pub help: String,
+    /// The name that is wrong and those that would be right, if that is what is wrong.
+    pub name: Option<WrongName>,
+}
+
+/// A name that nothing has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WrongName {
+    /// What was written.
+    pub given: String,
+    /// What could have been.
+    pub known: Vec<String>,
 }
 
 impl fmt::Display for WorkloadError {

@@ -14,7 +14,8 @@ pub(super) const MOST_EXACT: u64 = 1 << 53;
 pub(super) const WIDE: &str = "a number from 0 to 2^53 or a string \"0x…\" of up to 64 bits";
 
 /// What a status may look like, for sentences.
-pub(super) const STATUS: &str = "a number from 0 to 4294967295 or a string \"0x…\" of up to 32 bits";
+pub(super) const STATUS: &str =
+    "a number from 0 to 4294967295 or a string \"0x…\" of up to 32 bits";
 
 /// How a number was written.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -36,7 +36,7 @@ pub(super) enum Request {
         alertable: bool,
     },
     /// Something about one thread and nothing else.
-    To(String, Deed),
+    Deed(String, Deed),
     KernelApc {
         thread: String,
         post: Option<Post>,
@@ -77,9 +77,20 @@ const OPERATIONS: &[(&str, &[&str])] = &[
     ("thread", &["thread"]),
     (
         "post",
-        &["port", "key", "thread", "bytes", "overlapped", "status", "head"],
+        &[
+            "port",
+            "key",
+            "thread",
+            "bytes",
+            "overlapped",
+            "status",
+            "head",
+        ],
     ),
-    ("dequeue", &["thread", "port", "timeout", "max", "alertable"]),
+    (
+        "dequeue",
+        &["thread", "port", "timeout", "max", "alertable"],
+    ),
     ("block", &["thread", "timeout", "alertable"]),
     ("unblock", &["thread"]),
     ("poll", &["thread"]),
@@ -145,7 +156,10 @@ pub(super) fn read(line: &[u8]) -> Result<Request, Refusal> {
         "port" => Request::Port {
             port: fields.name("port")?,
             limit: fields.integer("limit", 0, u32::MAX)?.ok_or_else(|| {
-                missing("limit", "the concurrency limit, 0 for the number of processors")
+                missing(
+                    "limit",
+                    "the concurrency limit, 0 for the number of processors",
+                )
             })?,
             processors: fields.integer("processors", 1, u16::MAX)?,
         },
@@ -166,14 +180,14 @@ pub(super) fn read(line: &[u8]) -> Result<Request, Refusal> {
             timeout: fields.timeout(false)?,
             alertable: fields.flag("alertable")?,
         },
-        "unblock" => Request::To(fields.name("thread")?, Deed::Unblock),
-        "poll" => Request::To(fields.name("thread")?, Deed::Poll),
-        "expire" => Request::To(fields.name("thread")?, Deed::Expire),
-        "suspend" => Request::To(fields.name("thread")?, Deed::Suspend),
-        "resume" => Request::To(fields.name("thread")?, Deed::Resume),
-        "user_apc" => Request::To(fields.name("thread")?, Deed::UserApc),
-        "exit" => Request::To(fields.name("thread")?, Deed::Exit),
-        "kill" => Request::To(fields.name("thread")?, Deed::Kill),
+        "unblock" => Request::Deed(fields.name("thread")?, Deed::Unblock),
+        "poll" => Request::Deed(fields.name("thread")?, Deed::Poll),
+        "expire" => Request::Deed(fields.name("thread")?, Deed::Expire),
+        "suspend" => Request::Deed(fields.name("thread")?, Deed::Suspend),
+        "resume" => Request::Deed(fields.name("thread")?, Deed::Resume),
+        "user_apc" => Request::Deed(fields.name("thread")?, Deed::UserApc),
+        "exit" => Request::Deed(fields.name("thread")?, Deed::Exit),
+        "kill" => Request::Deed(fields.name("thread")?, Deed::Kill),
         "kernel_apc" => Request::KernelApc {
             thread: fields.name("thread")?,
             post: match fields.take("post") {
@@ -372,7 +386,7 @@ fn hint(unknown: &str, known: &[&str]) -> String {
                 .iter()
                 .map(|name| (strsim::damerau_levenshtein(unknown, name), name))
                 .min()
-                .filter(|(distance, name)| *distance <= name.len().div_ceil(3))
+                .filter(|(distance, name)| 3 * distance < name.len().max(unknown.len()))
         })
         .flatten();
     match near {

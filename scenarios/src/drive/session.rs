@@ -3,15 +3,16 @@
 use super::{
     number::{FormTable, Forms},
     request::{self, Deed, Post, Refusal, Request, quote_text},
+    show::{refuse, status_name},
     snapshot,
     watch::Watch,
 };
 use iocp_model::{
     Action, Call, Frame, Handle, Insert, Kind, NotEnabled, NtStatus, Outcome, Packet, PortId,
-    PortLife, ProcessId, Profile, Returned, System, ThreadId, ThreadState, Timeout, Value as Gave,
+    ProcessId, Profile, Returned, System, ThreadId, ThreadState, Timeout, Value as Gave,
     profile::OnClose,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Processors of the machine, where a request does not say (`ncpu` of the rule book).
@@ -140,7 +141,7 @@ impl Session {
                 timeout,
                 alertable,
             } => return self.wait(&thread, Call::WaitOutside { timeout, alertable }),
-            Request::To(thread, deed) => return self.to_thread(&thread, deed),
+            Request::Deed(thread, deed) => return self.deed(&thread, deed),
             Request::KernelApc { thread, post } => return self.kernel_apc(&thread, post),
             Request::Close(port) => return self.close(&port),
             Request::RunDown(port) => return self.run_down(&port),
@@ -239,44 +240,6 @@ impl Session {
         let name = quote_text(&self.thread_names[thread.index()]);
         let state = self.describe(thread);
         move |reason| format!("{reason}: thread {name} {state}")
-    }
-
-    fn apply(&mut self, action: Action) -> Result<Outcome, NotEnabled> {
-        self.system.apply(action, &mut self.watch)
-    }
-
-    /// The end of every step: whoever was woken goes on, until nobody can.
-    ///
-    /// A batch dequeuer takes just what it was handed (`more: 0`): how many others it would collect
-    /// is not known (GQX-07, OPEN-3), and this is the one answer that every kernel may give.
-    fn settle(&mut self) -> Vec<Value> {
-        let mut released = Vec::new();
-        while let Some(thread) = self.watch.next_woken() {
-            if !self.system.thread(thread).can_return() {
-                continue;
-            }
-            let goes_on = Action::Return { thread, more: 0 };
-            if let Ok(Outcome::Returned(returned)) = self.apply(goes_on) {
-                released.push(self.show_released(thread, &returned));
-            }
-        }
-        for tag in self.watch.take_gone() {
-            self.forms.forget(tag);
-        }
-        #[cfg(debug_assertions)]
-        self.audit();
-        released
-    }
-
-    #[cfg(debug_assertions)]
-    fn audit(&mut self) {
-        if let Err(violation) = self.watch.audit.check(&self.system) {
-            panic!("a bug in iocp-lab, please report it with the requests that led here: {violation}");
-        }
-        let half_way = self.system.threads().iter().find(|thread| thread.can_return());
-        if let Some(thread) = half_way {
-            panic!("a bug in iocp-lab, please report it with the requests that led here: between two requests, a thread is half-way: {thread:?}");
-        }
     }
 
     fn settled(&mut self, result: Value) -> Done {
@@ -390,7 +353,7 @@ impl Session {
         Ok(self.settled(json!({ "status": status })))
     }
 
-    fn to_thread(&mut self, name: &str, deed: Deed) -> Result<Done, Refusal> {
+    fn deed(&mut self, name: &str, deed: Deed) -> Result<Done, Refusal> {
         let thread = self.thread_id(name)?;
         let action = match deed {
             Deed::Poll => {
@@ -411,7 +374,9 @@ impl Session {
                 let pending = self.system.user_apcs(thread).count();
                 if pending >= MOST_USER_APCS.into() {
                     let name = quote_text(name);
-                    return Err(format!("{pending} user APCs are pending for thread {name} already"));
+                    return Err(format!(
+                        "{pending} user APCs are pending for thread {name} already"
+                    ));
                 }
                 Action::QueueUserApc { thread, apc: 0 }
             }
@@ -492,76 +457,6 @@ impl Session {
         };
         Ok(self.settled(json!({ "packets": packets })))
     }
-
-    /// Packets that somebody got. Their forms are needed no longer when the step is over.
-    fn show_packets<'a>(&mut self, packets: impl IntoIterator<Item = &'a Packet>) -> Value {
-        packets
-            .into_iter()
-            .map(|packet| {
-                self.watch.delivered(packet.tag);
-                self.forms.show(packet)
-            })
-            .collect()
-    }
-
-    /// The result of a dequeue that returned at once.
-    fn show_dequeued(&mut self, returned: &Returned) -> Value {
-        let mut result = Map::new();
-        result.insert("status".into(), status_name(returned).into());
-        if !returned.packets.is_empty() {
-            result.insert("packets".into(), self.show_packets(&returned.packets));
-        }
-        result.insert("return".into(), returned.success().into());
-        let last_error = returned.last_error().map(|error| error.0);
-        result.insert("last_error".into(), last_error.into());
-        result.insert("nt_status".into(), returned.status.0.into());
-        result.into()
-    }
-
-    /// A thread that has left its wait.
-    fn show_released(&mut self, thread: ThreadId, returned: &Returned) -> Value {
-        let mut released = Map::new();
-        let name = self.thread_names[thread.index()].as_str();
-        released.insert("thread".into(), name.into());
-        released.insert("status".into(), status_name(returned).into());
-        if !returned.packets.is_empty() {
-            released.insert("packets".into(), self.show_packets(&returned.packets));
-        }
-        released.into()
-    }
-
-    fn show_ports(&self) -> Value {
-        let ports = self.port_names.iter().enumerate();
-        let ports = ports.filter_map(|(index, name)| {
-            let id = PortId::new(index)?;
-            Some((name.clone(), self.show_port(id)))
-        });
-        Value::Object(ports.collect())
-    }
-
-    /// A port as every answer shows it.
-    pub(super) fn show_port(&self, id: PortId) -> Value {
-        let port = self.system.port(id);
-        let queue: Vec<_> = port.queue.iter().map(|packet| self.forms.show(packet)).collect();
-        json!({
-            "limit": port.limit,
-            "active": port.active,
-            "queue": queue,
-            "waiters": self.names(&port.waiters),
-            "members": self.names(self.watch.members(id)),
-            "closed": self.is_closed(id),
-        })
-    }
-
-    /// Closed, in the sense of the kernel queue (T13): the last handle is, or it is run down.
-    pub(super) fn is_closed(&self, id: PortId) -> bool {
-        self.handles[id.index()].is_none() || self.system.port(id).life != PortLife::Open
-    }
-
-    pub(super) fn names(&self, threads: &[ThreadId]) -> Vec<&str> {
-        let name = |thread: &ThreadId| self.thread_names[thread.index()].as_str();
-        threads.iter().map(name).collect()
-    }
 }
 
 fn previous_depth(outcome: Outcome) -> Result<u32, NtStatus> {
@@ -573,26 +468,4 @@ fn previous_depth(outcome: Outcome) -> Result<u32, NtStatus> {
         Outcome::Returned(returned) => Err(returned.status),
         _ => Ok(0),
     }
-}
-
-/// How a call ended, in the protocol's words.
-fn status_name(returned: &Returned) -> &'static str {
-    match returned.status {
-        _ if !returned.packets.is_empty() => "packet",
-        NtStatus::TIMEOUT => "timeout",
-        NtStatus::USER_APC => "user_apc",
-        NtStatus::ABANDONED_WAIT_0 => "abandoned",
-        _ => "signaled",
-    }
-}
-
-/// The answer to a request that was not carried out.
-pub(super) fn refuse(refusal: &str) -> String {
-    let mut letters = refusal.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    let mut sentence: String = first.chain(letters).collect();
-    if !sentence.ends_with(['.', '?']) {
-        sentence.push('.');
-    }
-    json!({ "ok": false, "error": sentence }).to_string()
 }

@@ -14,7 +14,7 @@ use iocp_model::{
     profile::{OnClose, SelfInsert},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// A whole state.
 #[derive(Serialize, Deserialize)]
@@ -183,8 +183,8 @@ pub(super) fn load(profile: Profile, value: Value) -> Result<Session, Refusal> {
     for saved in saved.ports {
         let name = quote_text(&saved.port);
         let id = session.port_id(&saved.port)?;
-        let port = restore_port(&mut session, id, saved)
-            .map_err(|why| format!("port {name}: {why}"))?;
+        let port =
+            restore_port(&mut session, id, saved).map_err(|why| format!("port {name}: {why}"))?;
         put(&mut value, "ports", id.index(), &port)?;
     }
     session.system = serde_json::from_value(value).map_err(inconsistent)?;
@@ -233,9 +233,16 @@ fn make_port(session: &mut Session, saved: &SavedPort) -> Result<(), Refusal> {
 }
 
 /// Puts a thread or a port in the place of the new one.
-fn put(system: &mut Value, kind: &str, index: usize, thing: &impl Serialize) -> Result<(), Refusal> {
+fn put(
+    system: &mut Value,
+    kind: &str,
+    index: usize,
+    thing: &impl Serialize,
+) -> Result<(), Refusal> {
     let thing = serde_json::to_value(thing).map_err(inconsistent)?;
-    let place = system.get_mut(kind).and_then(|things| things.get_mut(index));
+    let place = system
+        .get_mut(kind)
+        .and_then(|things| things.get_mut(index));
     *place.ok_or_else(|| inconsistent(format_args!("there is no place for {kind}")))? = thing;
     Ok(())
 }
@@ -444,11 +451,14 @@ fn check_references(session: &Session) -> Result<(), Refusal> {
         listed.dedup();
         let agree = listed.len() == count
             && session.watch.members(port).len() == count
-            && listed.iter().all(|&member| system.thread(member).port == Some(port));
+            && listed
+                .iter()
+                .all(|&member| system.thread(member).port == Some(port));
         if !agree {
             let name = quote_text(&session.port_names[index]);
-            let why = json!("members").to_string();
-            return Err(format!("port {name}: {why} are not the threads associated with it"));
+            return Err(format!(
+                "port {name}: its members are not the threads associated with it"
+            ));
         }
     }
     Ok(())

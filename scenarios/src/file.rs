@@ -1,0 +1,111 @@
+//! Reads a scenario file.
+//!
+//! [`parse`] turns the text into a [`Workload`] and that into a [`Program`]. What is wrong with it
+//! is a [`ScenarioError`], which knows where in the file: TOML's own errors bring their place, and
+//! the compiler's places (`thread[1].program[3].port`) are looked up in the text.
+//!
+//! Nothing here opens files; whoever has the bytes gives them, with the name to show in messages.
+
+mod error;
+mod place;
+mod write;
+
+pub use error::ScenarioError;
+pub use write::to_toml;
+
+use crate::near::nearest;
+use iocp_scheduler::{Program, Workload, WorkloadError};
+use place::Source;
+use std::ops::Range;
+
+/// The largest scenario file that is read. The largest in the catalogue has three thousand bytes.
+pub const MOST_BYTES: usize = 1 << 20;
+
+/// A scenario that has been read and checked.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// What the file says.
+    pub workload: Workload,
+    /// The same, compiled.
+    pub program: Program,
+}
+
+/// Reads a scenario from the text of a file; `name` is the file's name in messages.
+///
+/// ```
+/// let text = r#"
+/// name = "one-post"
+///
+/// [[port]]
+/// name = "p"
+/// concurency = 1
+/// "#;
+/// let error = iocp_scenarios::file::parse("one-post.toml", text).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "one-post.toml:6:1: a port has no `concurency`; did you mean `concurrency`?"
+/// );
+/// ```
+///
+/// # Errors
+/// The first thing that is wrong, and where.
+pub fn parse(name: &str, text: &str) -> Result<Scenario, ScenarioError> {
+    if text.len() > MOST_BYTES {
+        return Err(too_long(name, text.len()));
+    }
+    let workload: Workload =
+        toml::from_str(text).map_err(|error| unreadable(name, text, &error))?;
+    let program =
+        Program::compile(&workload).map_err(|error| impossible(name, text, &error))?;
+    Ok(Scenario { workload, program })
+}
+
+/// Reads a scenario from the bytes of a file.
+///
+/// # Errors
+/// As [`parse`]; and if the bytes are not UTF-8.
+pub fn parse_bytes(name: &str, bytes: &[u8]) -> Result<Scenario, ScenarioError> {
+    if bytes.len() > MOST_BYTES {
+        return Err(too_long(name, bytes.len()));
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => parse(name, text),
+        Err(error) => {
+            let at = error.valid_up_to();
+            let text = String::from_utf8_lossy(bytes);
+            let message = format!("this is not UTF-8: byte {at} of the file begins no character");
+            Err(ScenarioError::new(name, &text, at..at + 1, message)
+                .with_help("Save the file as UTF-8."))
+        }
+    }
+}
+
+fn too_long(name: &str, bytes: usize) -> ScenarioError {
+    let message = format!("the file has {bytes} bytes; at most {MOST_BYTES} are read");
+    ScenarioError::new(name, "", 0..0, message)
+        .with_help("A scenario is small; a recording goes to `iocp check`.")
+}
+
+/// The text is not TOML, or its keys and values are not those of a scenario.
+fn unreadable(name: &str, text: &str, error: &toml::de::Error) -> ScenarioError {
+    let span = error.span().unwrap_or(0..0);
+    let source = Source::new(text);
+    let (message, help) = place::explain(&source, error.message(), &span);
+    ScenarioError::new(name, text, span, message).with_help(help)
+}
+
+/// The workload cannot be.
+fn impossible(name: &str, text: &str, error: &WorkloadError) -> ScenarioError {
+    let span = Source::new(text).span_of(&error.place);
+    locate(name, text, span, error)
+}
+
+fn locate(name: &str, text: &str, span: Range<usize>, error: &WorkloadError) -> ScenarioError {
+    let mut help = error.help.clone();
+    if let Some(wrong) = &error.name
+        && let Some(near) = nearest(&wrong.given, wrong.known.iter().map(String::as_str))
+    {
+        help = format!("Did you mean \"{near}\"? {help}");
+    }
+    ScenarioError::new(name, text, span, error.message.trim_end_matches('.')).with_help(help.trim_end())
+}

@@ -1,0 +1,634 @@
+//! What a scenario says must be so in the end, and whether it was.
+//!
+//! [`Collector`] watches a run and gathers its [`Outcome`]; [`check`] holds the outcome against the
+//! scenario's `expect`. Expectations are checked for sense when the scenario is compiled, so that a
+//! misspelt label is an error and not an expectation that nothing can break.
+
+use crate::{
+    compile::{error, unknown},
+    program::{CallOp, Op, Program},
+    run::RunWatch,
+    state::{State, Watch},
+    workload::{Expectation, OneOrMore, Place, WorkloadError},
+};
+use iocp_model::{
+    Event, Frame, Observer, PortId, Profile, Returned, Target, ThreadId, ThreadState, rules::RuleId,
+};
+use iocp_traces::{Number, SeenResult};
+use std::fmt;
+
+/// What an expectation can be about, and the facts that go with it.
+pub const FACTS: &[(&str, &[&str])] = &[
+    (
+        "result",
+        &["is", "keys", "bytes", "last_error", "status", "count", "apcs"],
+    ),
+    ("port", &["depth", "active", "waiters", "most_active"]),
+    ("thread", &["state", "took"]),
+    ("counter", &["value"]),
+    ("marked", &["keys"]),
+];
+
+/// What a call can come to; "never": it did not return.
+const RESULTS: [&str; 8] = [
+    "packet", "timeout", "abandoned", "apc", "ok", "pending", "failed", "never",
+];
+
+/// What a thread can be doing in the end.
+const STATES: [&str; 5] = ["waiting", "blocked", "suspended", "ended", "running"];
+
+/// What a run gave.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Outcome {
+    /// Its last state.
+    pub state: State,
+    /// The rest.
+    pub seen: Seen,
+}
+
+/// What is remembered of a run besides its state.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Seen {
+    /// The labelled calls that were made, in the order of their beginnings.
+    pub calls: Vec<SeenCall>,
+    /// The most threads that were active at a time, for each port.
+    pub most_active: Vec<u32>,
+    /// The keys of the packets that each thread took, in order.
+    pub took: Vec<Vec<u64>>,
+    /// The packets that were marked more than once: the set and the key.
+    pub marked_twice: Vec<(usize, u64)>,
+}
+
+/// A labelled call that was made.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct SeenCall {
+    /// By whom.
+    pub thread: ThreadId,
+    /// Its label.
+    pub label: String,
+    /// What it came to, unless it never returned.
+    pub result: Option<SeenResult>,
+}
+
+/// Gathers the outcome of a run while it happens. Call [`Collector::after`] after each step (a
+/// [`Run`](crate::Run) does), and [`Collector::finish`] in the end.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Collector {
+    seen: Seen,
+    /// The set that the thread now marks in.
+    marks: Option<usize>,
+}
+
+impl Collector {
+    /// Nothing seen yet of a run of this program.
+    pub fn new(program: &Program) -> Self {
+        Self {
+            seen: Seen {
+                took: vec![Vec::new(); program.threads.len()],
+                ..Seen::default()
+            },
+            marks: None,
+        }
+    }
+
+    /// What has been seen so far.
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// A step is over; this is the state after it.
+    pub fn after(&mut self, state: &State) {
+        let ports = state.system.ports();
+        if self.seen.most_active.len() < ports.len() {
+            self.seen.most_active.resize(ports.len(), 0);
+        }
+        for (most, port) in self.seen.most_active.iter_mut().zip(ports) {
+            *most = (*most).max(port.active);
+        }
+    }
+
+    /// The run is over in this state.
+    pub fn finish(self, state: State) -> Outcome {
+        Outcome {
+            state,
+            seen: self.seen,
+        }
+    }
+}
+
+impl Observer for Collector {
+    #[inline]
+    fn event(&mut self, _: Event) {}
+    #[inline]
+    fn rule(&mut self, _: RuleId) {}
+}
+
+impl Watch for Collector {
+    fn begins(&mut self, thread: ThreadId, op: &CallOp) {
+        if let Some(label) = &op.label {
+            self.seen.calls.push(SeenCall {
+                thread,
+                label: label.clone(),
+                result: None,
+            });
+        }
+    }
+
+    fn ends(&mut self, thread: ThreadId, op: &CallOp, returned: &Returned) {
+        if let Some(took) = self.seen.took.get_mut(thread.index()) {
+            took.extend(returned.packets.iter().map(|packet| packet.key));
+        }
+        if op.label.is_some() {
+            // A thread makes one call at a time.
+            let call = self.seen.calls.iter_mut().rev().find(|call| call.thread == thread);
+            if let Some(call) = call {
+                call.result = Some(SeenResult::of(returned));
+            }
+        }
+    }
+
+    fn does(&mut self, _: ThreadId, op: &Op) {
+        if let Op::Mark { set } = op {
+            self.marks = Some(*set);
+        }
+    }
+
+    fn marked_twice(&mut self, _: ThreadId, key: u64) {
+        if let Some(set) = self.marks {
+            self.seen.marked_twice.push((set, key));
+        }
+    }
+}
+
+impl RunWatch for Collector {
+    fn step_ends(&mut self, state: &State) {
+        self.after(state);
+    }
+}
+
+/// An expectation that was not met.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// Its position in the scenario's `expect`.
+    pub expectation: usize,
+    /// What was expected and what there was, as a sentence.
+    pub message: String,
+}
+
+impl Failure {
+    /// Where in the workload the expectation stands.
+    pub fn place(&self) -> Place {
+        Place::default().key("expect").index(self.expectation)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expect[{}]: {}", self.expectation, self.message)
+    }
+}
+
+/// Is an expectation meant for this profile? Without `under`, it is for all of Windows.
+pub fn applies(expectation: &Expectation, profile: &str) -> bool {
+    match &expectation.under {
+        None => profile.starts_with("windows"),
+        Some(names) => names.as_slice().iter().any(|name| name == profile),
+    }
+}
+
+/// The expectations for this profile that the outcome does not meet.
+pub fn check(program: &Program, profile: &str, outcome: &Outcome) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    for (index, expectation) in program.workload.expect.iter().enumerate() {
+        if !applies(expectation, profile) {
+            continue;
+        }
+        let mut facts = Facts {
+            program,
+            outcome,
+            failures: Vec::new(),
+        };
+        facts.check(expectation);
+        failures.extend(facts.failures.into_iter().map(|message| Failure {
+            expectation: index,
+            message,
+        }));
+    }
+    failures
+}
+
+/// Holds an outcome against one expectation.
+struct Facts<'a> {
+    program: &'a Program,
+    outcome: &'a Outcome,
+    failures: Vec<String>,
+}
+
+impl Facts<'_> {
+    fn check(&mut self, expectation: &Expectation) {
+        if let Some(name) = &expectation.result {
+            self.result(name, expectation);
+        }
+        if let Some(name) = &expectation.port {
+            self.port(name, expectation);
+        }
+        if let Some(name) = &expectation.thread {
+            self.thread(name, expectation);
+        }
+        if let Some(name) = &expectation.counter {
+            let counter = self.program.counter_names.iter().position(|known| known == name);
+            let value = counter.and_then(|counter| self.outcome.state.counters.get(counter));
+            self.same(&format!("counter {name}"), expectation.value.as_ref(), value);
+        }
+        if let Some(name) = &expectation.marked {
+            self.marked(name, expectation);
+        }
+    }
+
+    fn fail(&mut self, message: String) {
+        self.failures.push(message);
+    }
+
+    fn same<T: PartialEq + fmt::Debug>(&mut self, what: &str, wanted: Option<&T>, got: Option<&T>) {
+        match (wanted, got) {
+            (Some(wanted), Some(got)) if wanted != got => {
+                self.fail(format!("{what} should be {wanted:?} and is {got:?}."));
+            }
+            (Some(wanted), None) => self.fail(format!("{what} should be {wanted:?}, and there is none.")),
+            _ => {}
+        }
+    }
+
+    fn keys(&mut self, what: &str, wanted: Option<&Vec<Number>>, got: &[u64]) {
+        if let Some(wanted) = wanted
+            && !wanted.iter().map(|key| key.0).eq(got.iter().copied())
+        {
+            self.fail(format!("{what} should be {} and is {}.", list(wanted), list(got)));
+        }
+    }
+
+    fn result(&mut self, name: &str, expectation: &Expectation) {
+        let Some(reference) = Reference::find(self.program, name) else {
+            return;
+        };
+        let call = self
+            .outcome
+            .seen
+            .calls
+            .iter()
+            .filter(|call| call.thread == reference.thread && call.label == reference.label)
+            .nth(reference.occurrence);
+        let result = call.and_then(|call| call.result.as_ref());
+        let word = result.map_or("never", SeenResult::word);
+        if let Some(wanted) = &expectation.is
+            && !wanted.as_slice().iter().any(|wanted| wanted == word)
+        {
+            let wanted = wanted.as_slice().join("\" or \"");
+            self.fail(match (call, word) {
+                (None, _) => format!("{name} should be \"{wanted}\", and the call was not made."),
+                (_, "never") => format!("{name} should be \"{wanted}\", and it did not return."),
+                _ => format!("{name} should be \"{wanted}\" and is \"{word}\"."),
+            });
+            return;
+        }
+        let Some(result) = result else {
+            if expectation.is.is_none() {
+                self.fail(format!("{name} should have returned, and it did not."));
+            }
+            return;
+        };
+        let keys: Vec<_> = result.packets.iter().map(|packet| packet.key.0).collect();
+        // With a choice of outcomes, the packets are those of the outcome "packet".
+        let packet_is_one_of_several = matches!(&expectation.is, Some(OneOrMore::More(all)) if all.len() > 1);
+        if !(packet_is_one_of_several && word != "packet") {
+            self.keys(&format!("keys of {name}"), expectation.keys.as_ref(), &keys);
+            let bytes = result.packets.first().map(|packet| &packet.bytes);
+            self.same(&format!("byte count of {name}"), expectation.bytes.as_ref(), bytes);
+        }
+        self.same(
+            &format!("last error of {name}"),
+            expectation.last_error.as_ref(),
+            result.last_error.as_ref(),
+        );
+        if let Some(Number(wanted)) = expectation.status {
+            // A call that shows its packet's status speaks of that one, not of its own.
+            let shown = result.packets.first().and_then(|packet| packet.status);
+            match shown.or(result.status) {
+                Some(status) if u64::from(status) == wanted => {}
+                Some(status) => self.fail(format!(
+                    "status of {name} should be {wanted:#x} and is {status:#x}."
+                )),
+                None => self.fail(format!(
+                    "status of {name} should be {wanted:#x}, and this call shows none."
+                )),
+            }
+        }
+        self.same(&format!("count of {name}"), expectation.count.as_ref(), result.count.as_ref());
+        self.same(&format!("APCs of {name}"), expectation.apcs.as_ref(), Some(&result.apcs));
+    }
+
+    fn port(&mut self, name: &str, expectation: &Expectation) {
+        let declared = self.program.port_names.iter().position(|known| known == name);
+        let state = &self.outcome.state;
+        let id = match declared {
+            Some(index) => PortId::new(index),
+            None => {
+                let variable = self.program.variables.iter().position(|known| known == name);
+                variable.and_then(|variable| state.port_behind(variable))
+            }
+        };
+        let Some(id) = id else {
+            self.fail(format!("there is no port behind {name} in the end."));
+            return;
+        };
+        let port = state.system.port(id);
+        let depth = u32::try_from(port.depth()).ok();
+        self.same(&format!("depth of {name}"), expectation.depth.as_ref(), depth.as_ref());
+        self.same(
+            &format!("active count of {name}"),
+            expectation.active.as_ref(),
+            Some(&port.active),
+        );
+        if let Some(wanted) = &expectation.waiters {
+            let waiters: Vec<_> = port
+                .waiters
+                .iter()
+                .map(|&thread| self.program.thread_name(thread).to_owned())
+                .collect();
+            self.same(&format!("waiters of {name}"), Some(wanted), Some(&waiters));
+        }
+        if let Some(most) = expectation.most_active {
+            let seen = self.outcome.seen.most_active.get(id.index()).copied().unwrap_or(0);
+            if seen > most {
+                self.fail(format!(
+                    "at most {most} threads of {name} should be active at a time; {seen} were."
+                ));
+            }
+        }
+    }
+
+    fn thread(&mut self, name: &str, expectation: &Expectation) {
+        let Some(index) = self.program.thread_names.iter().position(|known| known == name) else {
+            return;
+        };
+        if let Some(wanted) = &expectation.state {
+            let thread = &self.outcome.state.system.threads()[index];
+            let in_port = match thread.frame {
+                Frame::Dequeue(_) => true,
+                Frame::Wait(wait) => matches!(wait.target, Target::Port(_)),
+                Frame::User => false,
+            };
+            let is = match thread.state {
+                ThreadState::Running => "running",
+                ThreadState::Waiting if in_port => "waiting",
+                ThreadState::Waiting => "blocked",
+                ThreadState::Suspended => "suspended",
+                ThreadState::Terminated => "ended",
+            };
+            // Who waits on a port is blocked as well.
+            if wanted != is && !(wanted == "blocked" && is == "waiting") {
+                self.fail(format!("{name} should be {wanted} and is {is}."));
+            }
+        }
+        let took = self.outcome.seen.took.get(index).map_or(&[][..], Vec::as_slice);
+        self.keys(&format!("what {name} took"), expectation.took.as_ref(), took);
+    }
+
+    fn marked(&mut self, name: &str, expectation: &Expectation) {
+        let Some(set) = self.program.mark_names.iter().position(|known| known == name) else {
+            return;
+        };
+        let marked = self.outcome.state.marked.get(set).map_or(&[][..], Vec::as_slice);
+        let mut wanted = expectation.keys.clone().unwrap_or_default();
+        wanted.sort_unstable();
+        self.keys(&format!("the set {name}"), Some(&wanted), marked);
+        for (_, key) in self.outcome.seen.marked_twice.iter().filter(|(twice, _)| *twice == set) {
+            self.failures.push(format!("packet {key} was marked {name} more than once."));
+        }
+    }
+}
+
+fn list<T: fmt::Display>(values: &[T]) -> String
+where
+    T: Copy,
+{
+    let words: Vec<_> = values.iter().map(T::to_string).collect();
+    format!("[{}]", words.join(", "))
+}
+
+/// Which call an expectation is about.
+struct Reference {
+    thread: ThreadId,
+    label: String,
+    /// Counted from zero.
+    occurrence: usize,
+}
+
+impl Reference {
+    /// The threads that make a call with a label, and the label.
+    fn calls(program: &Program) -> impl Iterator<Item = (usize, &str)> {
+        program.threads.iter().enumerate().flat_map(|(thread, code)| {
+            let ops = &program.codes[code.code].ops;
+            ops.iter().filter_map(move |op| match op {
+                Op::Call(CallOp { label: Some(label), .. }) => Some((thread, label.as_str())),
+                _ => None,
+            })
+        })
+    }
+
+    fn find(program: &Program, name: &str) -> Option<Self> {
+        Self::all(program, name).into_iter().next()
+    }
+
+    /// All calls that the name could mean, each thread and label once.
+    fn all(program: &Program, name: &str) -> Vec<Self> {
+        let mut found: Vec<Self> = Vec::new();
+        for (thread, label) in Self::calls(program) {
+            let known = found
+                .iter()
+                .any(|reference| reference.thread.index() == thread && reference.label == label);
+            let occurrence = Self::occurrence(&program.thread_names[thread], label, name);
+            if let (false, Some(occurrence), Some(thread)) = (known, occurrence, ThreadId::new(thread)) {
+                found.push(Self {
+                    thread,
+                    label: label.to_owned(),
+                    occurrence,
+                });
+            }
+        }
+        found
+    }
+
+    /// Does the name mean this call of this thread, and which time?
+    fn occurrence(thread: &str, label: &str, name: &str) -> Option<usize> {
+        let after_thread = name.strip_prefix(thread).and_then(|rest| rest.strip_prefix('.'));
+        [Some(name), after_thread].into_iter().flatten().find_map(|name| {
+            match name.strip_prefix(label)? {
+                "" => Some(0),
+                rest => rest.strip_prefix('.')?.parse::<usize>().ok()?.checked_sub(1),
+            }
+        })
+    }
+}
+
+/// Checks that every expectation is about something that exists and says something about it.
+pub(crate) fn check_expectations(program: &Program) -> Result<(), WorkloadError> {
+    let root = Place::default().key("expect");
+    for (index, expectation) in program.workload.expect.iter().enumerate() {
+        check_expectation(program, &root.index(index), expectation)?;
+    }
+    Ok(())
+}
+
+fn check_expectation(
+    program: &Program,
+    place: &Place,
+    expectation: &Expectation,
+) -> Result<(), WorkloadError> {
+    check_facts(place, expectation)?;
+    if let Some(name) = &expectation.result {
+        check_result(program, &place.key("result"), name)?;
+    }
+    if expectation.is.is_some() {
+        check_words(place, expectation)?;
+    }
+    if let Some(name) = &expectation.port {
+        let variables = &program.variables[2..];
+        check_known(&place.key("port"), "port", "ports", name, variables)?;
+    }
+    for name in expectation.waiters.iter().flatten() {
+        check_known(&place.key("waiters"), "thread", "threads", name, &program.thread_names)?;
+    }
+    if let Some(name) = &expectation.thread {
+        check_known(&place.key("thread"), "thread", "threads", name, &program.thread_names)?;
+    }
+    if let Some(state) = &expectation.state
+        && !STATES.contains(&state.as_str())
+    {
+        let message = format!("\"{state}\" is no state of a thread.");
+        return unknown(&place.key("state"), message, "states", state, STATES);
+    }
+    if let Some(name) = &expectation.counter {
+        check_known(&place.key("counter"), "counter", "counters", name, &program.counter_names)?;
+    }
+    if let Some(name) = &expectation.marked {
+        let sets = "sets that `mark` fills";
+        check_known(&place.key("marked"), "set", sets, name, &program.mark_names)?;
+    }
+    for name in expectation.under.iter().flat_map(OneOrMore::as_slice) {
+        if Profile::find(name).is_none() {
+            let profiles = Profile::ALL.iter().map(|profile| profile.name);
+            let message = format!("there is no profile \"{name}\".");
+            return unknown(&place.key("under"), message, "profiles", name, profiles);
+        }
+    }
+    Ok(())
+}
+
+fn check_known(
+    place: &Place,
+    what: &str,
+    all: &str,
+    name: &str,
+    known: &[String],
+) -> Result<(), WorkloadError> {
+    if known.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    let message = format!("there is no {what} \"{name}\".");
+    unknown(place, message, all, name, known.iter().map(String::as_str))
+}
+
+/// One subject, at least one fact, and only facts that go with the subject.
+fn check_facts(place: &Place, expectation: &Expectation) -> Result<(), WorkloadError> {
+    let help = "An expectation is about one of: result, port, thread, counter, marked.";
+    let given: Vec<String> = match serde_json::to_value(expectation) {
+        Ok(serde_json::Value::Object(map)) => map.into_iter().map(|(key, _)| key).collect(),
+        _ => Vec::new(),
+    };
+    let has = |key: &str| given.iter().any(|given| given == key);
+    let subjects: Vec<_> = FACTS.iter().filter(|(subject, _)| has(subject)).collect();
+    let [(subject, facts)] = subjects[..] else {
+        return match subjects[..] {
+            [] => error(place, "this expectation is about nothing.", help),
+            _ => error(place, "this expectation is about several things at once.", help),
+        };
+    };
+    let takes = format!("With `{subject}` go: {}.", facts.join(", "));
+    let stray = given
+        .iter()
+        .map(String::as_str)
+        .find(|key| *key != "under" && key != subject && !facts.contains(key));
+    if let Some(stray) = stray {
+        let key = FACTS.iter().flat_map(|(_, facts)| facts.iter()).find(|key| **key == stray);
+        return Err(WorkloadError {
+            place: key.map_or_else(|| place.clone(), |key| place.key(key)),
+            message: format!("`{stray}` says nothing about a {subject}."),
+            help: takes,
+            name: None,
+        });
+    }
+    if !facts.iter().any(|fact| has(fact)) {
+        return error(place, format!("this says nothing about the {subject}."), takes);
+    }
+    Ok(())
+}
+
+fn check_words(place: &Place, expectation: &Expectation) -> Result<(), WorkloadError> {
+    let words = expectation.is.as_ref().map(OneOrMore::as_slice).unwrap_or_default();
+    let place_of_words = place.key("is");
+    if words.is_empty() {
+        return error(&place_of_words, "the list is empty, so nothing would do.", "");
+    }
+    for word in words {
+        if !RESULTS.contains(&word.as_str()) {
+            let message = format!("\"{word}\" is no result.");
+            return unknown(&place_of_words, message, "results", word, RESULTS);
+        }
+    }
+    let more = expectation.keys.is_some()
+        || expectation.bytes.is_some()
+        || expectation.last_error.is_some()
+        || expectation.status.is_some()
+        || expectation.count.is_some()
+        || expectation.apcs.is_some();
+    if more && words.iter().all(|word| word == "never") {
+        return error(
+            &place_of_words,
+            "a call that never returns has no result to speak of.",
+            "Write just is = \"never\".",
+        );
+    }
+    Ok(())
+}
+
+fn check_result(program: &Program, place: &Place, name: &str) -> Result<(), WorkloadError> {
+    let references = Reference::all(program, name);
+    match references.as_slice() {
+        [_] => Ok(()),
+        [] => {
+            let mut labels: Vec<String> =
+                Reference::calls(program).map(|(_, label)| label.to_owned()).collect();
+            labels.sort_unstable();
+            labels.dedup();
+            let names: Vec<&str> = labels.iter().map(String::as_str).collect();
+            unknown(place, format!("no call is labelled \"{name}\"."), "labels", name, names)
+        }
+        several => {
+            let full = |reference: &Reference| {
+                format!("{}.{}", program.thread_name(reference.thread), reference.label)
+            };
+            let names: Vec<_> = several.iter().map(full).collect();
+            Err(WorkloadError {
+                place: place.clone(),
+                message: format!("several threads make a call labelled \"{name}\"."),
+                help: format!(
+                    "Say which: {}{}.",
+                    names[..names.len().min(4)].join(", "),
+                    if names.len() > 4 { ", ..." } else { "" }
+                ),
+                name: None,
+            })
+        }
+    }
+}

@@ -1,0 +1,419 @@
+//! Rows laid out in columns.
+
+use super::{
+    Options,
+    rows::{Lane, PortCell, Row},
+    words::{Clock, Style, Used, clip, error_name, printable, status_name},
+};
+use crate::Header;
+use std::{borrow::Cow, collections::BTreeSet};
+
+/// Between two columns.
+const GAP: &str = "  ";
+/// The least width of a thread's column, even if lines become too long.
+const LEAST: usize = 10;
+/// The most width of the waiters' and of the notes' column.
+const MOST_WAITERS: usize = 28;
+
+/// Where everything stands.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    style: Style,
+    width: usize,
+    clock: Clock,
+    time: usize,
+    threads: Vec<(String, usize)>,
+    right: Option<Right>,
+}
+
+/// The columns on the right: the ports.
+#[derive(Debug)]
+struct Right {
+    title: String,
+    columns: Vec<(&'static str, usize)>,
+}
+
+impl Layout {
+    pub(crate) fn new(header: &Header, rows: &[&Row<'_>], options: &Options) -> Self {
+        let mut style = Style {
+            ascii: options.ascii,
+            full: true,
+        };
+        let times = rows.iter().map(|row| row.at_ns);
+        let clock = Clock::new(times.clone(), options.ascii);
+        let texts = times.map(|at| clock.text(at).chars().count());
+        let time = texts.max().unwrap_or(0).max("time".len());
+        let right = Right::new(header, rows, style);
+        let room = options
+            .width
+            .saturating_sub(time)
+            .saturating_sub(right.as_ref().map_or(0, |right| right.width() + GAP.len()));
+        let natural = |style: Style| -> Vec<usize> {
+            let names = header.threads.iter().map(|name| name.chars().count());
+            let mut widths: Vec<_> = names.collect();
+            for row in rows {
+                for (column, cell) in &row.cells {
+                    let width = style
+                        .pieces(cell, &mut Used::default())
+                        .join(" ")
+                        .chars()
+                        .count();
+                    widths[*column] = widths[*column].max(width);
+                }
+            }
+            widths
+        };
+        let total = |widths: &[usize]| widths.iter().map(|width| width + GAP.len()).sum::<usize>();
+        let mut widths = natural(style);
+        if total(&widths) > room {
+            style.full = false;
+            widths = natural(style);
+        }
+        if total(&widths) > room {
+            share(
+                &mut widths,
+                room.saturating_sub(GAP.len() * header.threads.len()),
+            );
+        }
+        let threads = header.threads.iter().zip(widths);
+        let threads = threads.map(|(name, width)| {
+            (
+                clip(&printable(name), width, style.ellipsis()).into_owned(),
+                width,
+            )
+        });
+        Self {
+            style,
+            width: options.width,
+            clock,
+            time,
+            threads: threads.collect(),
+            right,
+        }
+    }
+
+    pub(crate) fn head(&self, out: &mut String) {
+        let rule = |width: usize| self.style.rule().repeat(width);
+        let mut names = format!("{:1$}", "time", self.time);
+        let mut rules = rule(self.time);
+        for (name, width) in &self.threads {
+            names.push_str(&format!("{GAP}{name:width$}"));
+            rules.push_str(&format!("{GAP}{}", rule(*width)));
+        }
+        if let Some(right) = &self.right {
+            line(
+                out,
+                &format!("{:1$}{GAP}{2}", "", names.chars().count(), right.title),
+            );
+            names.push_str(GAP);
+            rules.push_str(GAP);
+            names.push_str(&right.line(right.columns.iter().map(|(name, _)| (*name).into())));
+            rules.push_str(&rule(right.width()));
+        }
+        line(out, &names);
+        line(out, &rules);
+    }
+
+    /// A row, on as many lines as it takes.
+    pub(crate) fn row(&self, row: &Row<'_>, out: &mut String) {
+        let mut used = Used::default();
+        let cells: Vec<_> = (self.threads.iter().enumerate())
+            .map(|(column, (_, width))| match row.cells.get(&column) {
+                Some(cell) => self.wrap(&self.style.pieces(cell, &mut used), *width),
+                None => Vec::new(),
+            })
+            .collect();
+        let mut right: Vec<_> = match &self.right {
+            Some(right) => row
+                .ports
+                .iter()
+                .map(|cell| right.cells(cell, self.style))
+                .collect(),
+            None => Vec::new(),
+        };
+        if row.settled && row.cells.is_empty() {
+            let text = "nothing happens any more";
+            line(
+                out,
+                &format!("{:>1$}{GAP}{text}", self.clock.text(row.at_ns), self.time),
+            );
+            return;
+        }
+        right.reverse();
+        let lines = cells
+            .iter()
+            .map(Vec::len)
+            .max()
+            .unwrap_or(0)
+            .max(right.len())
+            .max(1);
+        for index in 0..lines {
+            let time = if index == 0 {
+                self.clock.text(row.at_ns)
+            } else {
+                String::new()
+            };
+            let mut text = format!("{time:>0$}", self.time);
+            for (column, (_, width)) in self.threads.iter().enumerate() {
+                let cell = match cells[column].get(index) {
+                    Some(cell) => cell,
+                    None => match row.lanes[column] {
+                        Lane::Out => self.style.out(),
+                        Lane::Runs => "",
+                        Lane::Waits => self.style.waits(),
+                    },
+                };
+                text.push_str(&format!("{GAP}{cell:width$}"));
+            }
+            if let (Some(right), Some(cells)) = (&self.right, right.pop()) {
+                text.push_str(GAP);
+                text.push_str(&right.line(cells.into_iter()));
+            }
+            line(out, &text);
+        }
+    }
+
+    /// Breaks what a cell says into lines of `width`.
+    fn wrap(&self, pieces: &[String], width: usize) -> Vec<String> {
+        const INDENT: &str = "  ";
+        let mut lines: Vec<String> = Vec::new();
+        let fits =
+            |line: &str, more: &str| line.chars().count() + 1 + more.chars().count() <= width;
+        let room = width.saturating_sub(INDENT.len());
+        for piece in pieces {
+            match lines.last_mut() {
+                Some(line) if fits(line, piece) => {
+                    line.push(' ');
+                    line.push_str(piece);
+                    continue;
+                }
+                Some(_) if piece.chars().count() <= room => {
+                    lines.push(format!("{INDENT}{piece}"));
+                    continue;
+                }
+                None if piece.chars().count() <= width => {
+                    lines.push(piece.clone());
+                    continue;
+                }
+                _ => {}
+            }
+            // It must be broken inside.
+            let mut fresh = true;
+            for word in piece.split(' ') {
+                match lines.last_mut() {
+                    Some(line) if !fresh && fits(line, word) => {
+                        line.push(' ');
+                        line.push_str(word);
+                    }
+                    Some(_) => {
+                        let word = clip(word, room, self.style.ellipsis());
+                        lines.push(format!("{INDENT}{word}"));
+                    }
+                    None => lines.push(clip(word, width, self.style.ellipsis()).into_owned()),
+                }
+                fresh = false;
+            }
+        }
+        lines
+    }
+
+    /// Explains what the rows use.
+    pub(crate) fn legend(&self, rows: &[&Row<'_>], out: &mut String) {
+        out.push('\n');
+        let style = self.style;
+        let mut used = Used::default();
+        let mut lanes = BTreeSet::new();
+        for row in rows {
+            for cell in row.cells.values() {
+                style.pieces(cell, &mut used);
+            }
+            let quiet = (0..row.lanes.len()).filter(|column| !row.cells.contains_key(column));
+            lanes.extend(quiet.map(|column| row.lanes[column] as u8));
+        }
+        let mut items = Vec::new();
+        if lanes.contains(&(Lane::Waits as u8)) {
+            items.push(format!("{} has not returned yet", style.waits()));
+        }
+        if lanes.contains(&(Lane::Out as u8)) {
+            items.push(format!("{} not begun, or ended", style.out()));
+        }
+        if used.returns {
+            items.push(format!("{} returns", style.returns()));
+        }
+        if used.handed {
+            let sign = style.handed();
+            items.push(format!(
+                "{sign} returns with a packet that it was handed while waiting"
+            ));
+        }
+        if used.infinite {
+            items.push(format!("{} without time-out", style.infinite()));
+        }
+        if used.later {
+            items.push("+ so much later".to_owned());
+        }
+        paragraph(out, &items, self.width);
+        let mut items: Vec<_> = used
+            .calls
+            .iter()
+            .map(|full| {
+                let short = style.call(full).0;
+                format!("{short} = {full}")
+            })
+            .collect();
+        items.extend(
+            used.errors
+                .iter()
+                .filter_map(|error| error_name(*error).map(|name| format!("{error} = {name}"))),
+        );
+        items.extend(
+            used.statuses.iter().filter_map(|status| {
+                status_name(*status).map(|name| format!("{status:#x} = {name}"))
+            }),
+        );
+        paragraph(out, &items, self.width);
+        if self.right.is_some() {
+            let items = [
+                "depth: packets in the queue".to_owned(),
+                "active: threads of the port that are not blocked".to_owned(),
+                "waiters: oldest first".to_owned(),
+            ];
+            paragraph(out, &items, self.width);
+        }
+    }
+}
+
+impl Right {
+    fn new(header: &Header, rows: &[&Row<'_>], style: Style) -> Option<Self> {
+        let mut right = Self {
+            title: String::new(),
+            columns: Vec::new(),
+        };
+        let names = ["port", "depth", "active/limit", "waiters", ""];
+        let mut widths = names.map(str::len);
+        let mut ports = BTreeSet::new();
+        for cell in rows.iter().flat_map(|row| &row.ports) {
+            ports.insert(cell.port);
+            right.columns = vec![("", usize::MAX); names.len()];
+            for (width, text) in widths.iter_mut().zip(right.cells(cell, style)) {
+                *width = (*width).max(text.chars().count());
+            }
+        }
+        let only = ports.first()?;
+        for width in &mut widths[3..] {
+            *width = (*width).min(MOST_WAITERS);
+        }
+        right.columns = names.into_iter().zip(widths).collect();
+        if ports.len() == 1 && header.ports.len() <= 1 {
+            right.columns[0] = ("", 0);
+            right.title = format!("port {}", printable(only));
+        } else {
+            right.title = "ports".to_owned();
+        }
+        Some(right)
+    }
+
+    fn width(&self) -> usize {
+        let widths = self
+            .columns
+            .iter()
+            .map(|(_, width)| *width)
+            .filter(|width| *width > 0);
+        widths
+            .map(|width| width + GAP.len())
+            .sum::<usize>()
+            .saturating_sub(GAP.len())
+    }
+
+    fn cells(&self, cell: &PortCell<'_>, style: Style) -> [String; 5] {
+        let notes: Vec<_> = cell.notes.iter().map(|note| note.words()).collect();
+        let notes = notes.join(", ");
+        let port = cell.port.to_owned();
+        let cells = match cell.state {
+            None => [port, String::new(), String::new(), String::new(), notes],
+            Some(state) => [
+                port,
+                state.depth.to_string(),
+                format!("{}/{}", state.active, state.limit),
+                match state.waiters.as_slice() {
+                    [] => style.none().to_owned(),
+                    waiters => together(waiters),
+                },
+                notes,
+            ],
+        };
+        let mut index = 0;
+        cells.map(|text| {
+            let width = self.columns[index].1;
+            index += 1;
+            clip(&printable(&text), width, style.ellipsis()).into_owned()
+        })
+    }
+
+    fn line(&self, cells: impl Iterator<Item = String>) -> String {
+        let columns = self
+            .columns
+            .iter()
+            .zip(cells)
+            .filter(|((_, width), _)| *width > 0);
+        let texts: Vec<_> = columns
+            .map(|((_, width), text)| format!("{text:width$}"))
+            .collect();
+        texts.join(GAP)
+    }
+}
+
+/// Narrow columns keep their width, wide ones share what is left.
+fn share(widths: &mut [usize], room: usize) {
+    let mut order: Vec<usize> = (0..widths.len()).collect();
+    order.sort_by_key(|column| widths[*column]);
+    let mut left = room;
+    for (done, column) in order.iter().enumerate() {
+        let fair = left / (order.len() - done);
+        let width = widths[*column].min(fair.max(LEAST));
+        widths[*column] = width;
+        left = left.saturating_sub(width);
+    }
+}
+
+/// Names beside each other; of those that differ in a number only, the number:
+/// `worker-1,2 main`.
+fn together(names: &[Cow<'_, str>]) -> String {
+    let mut text = String::new();
+    let mut last = None;
+    for name in names {
+        let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        let number = &name[stem.len()..];
+        if !text.is_empty() {
+            text.push(if last == Some(stem) { ',' } else { ' ' });
+        }
+        text.push_str(if last == Some(stem) { number } else { name });
+        last = (!stem.is_empty() && !number.is_empty()).then_some(stem);
+    }
+    text
+}
+
+/// A line without blanks at its end.
+fn line(out: &mut String, text: &str) {
+    out.push_str(text.trim_end());
+    out.push('\n');
+}
+
+/// Items beside each other, on lines of `width`.
+fn paragraph(out: &mut String, items: &[String], width: usize) {
+    const BETWEEN: &str = "   ";
+    let mut text = String::new();
+    for item in items {
+        let more = BETWEEN.len() + item.chars().count();
+        if !text.is_empty() && text.chars().count() + more > width {
+            line(out, &std::mem::take(&mut text));
+        }
+        if !text.is_empty() {
+            text.push_str(BETWEEN);
+        }
+        text.push_str(item);
+    }
+    if !text.is_empty() {
+        line(out, &text);
+    }
+}
