@@ -71,10 +71,13 @@ fn assoc_02_a_file_is_associated_once() {
     let mut lab = Lab::new(1);
     let (first, second) = (lab.here(), lab.add_port(1));
     let file = lab.add_associated(7);
-    lab.associate(file, 8).is_false(87).says(NtStatus::INVALID_PARAMETER);
+    lab.associate(file, 8)
+        .is_false(87)
+        .says(NtStatus::INVALID_PARAMETER);
     lab.at(second).associate(file, 9).is_false(87);
     let outsider = lab.outsider;
-    lab.call(outsider, set(file, second.handle, 9, false)).says(NtStatus::INVALID_PARAMETER);
+    lab.call(outsider, set(file, second.handle, 9, false))
+        .says(NtStatus::INVALID_PARAMETER);
     lab.read(file, 0x10, DONE);
     lab.is(0, [], []);
     lab.at(first).is(0, [7], []);
@@ -113,10 +116,13 @@ fn assoc_05_an_association_can_be_replaced() {
     let (first, second, outsider) = (lab.here(), lab.add_port(1), lab.outsider);
     let file = lab.add_associated(7);
     let request = lab.pending(file, 0x10);
-    lab.call(outsider, set(file, second.handle, 8, true)).succeeds();
+    lab.call(outsider, set(file, second.handle, 8, true))
+        .succeeds();
     lab.completes(request, SUCCESS, 3).is_queued();
     lab.at(first).is(0, [], []);
-    lab.at(second).poll(outsider).carries([(8, 0x10, 3, SUCCESS)]);
+    lab.at(second)
+        .poll(outsider)
+        .carries([(8, 0x10, 3, SUCCESS)]);
     let files = |lab: &Lab, door: Door| lab.system.port(door.port).files;
     assert_eq!((files(&lab, first), files(&lab, second)), (0, 1));
     lab.close(first.handle);
@@ -129,7 +135,8 @@ fn assoc_05_an_association_can_be_removed() {
     let mut lab = Lab::new(1);
     let outsider = lab.outsider;
     let file = lab.add_associated(7);
-    lab.call(outsider, set(file, Handle::NULL, 0, true)).succeeds();
+    lab.call(outsider, set(file, Handle::NULL, 0, true))
+        .succeeds();
     lab.read(file, 0x10, DONE).is_true();
     lab.is(0, [], []);
     assert_eq!(lab.system.port(lab.here().port).files, 0);
@@ -148,11 +155,16 @@ fn assoc_05_a_failed_replacement_changes_nothing() {
     lab.read(file, 0x10, DONE);
     lab.is(0, [7], []);
 
-    for profile in [Profile::WINDOWS_VISTA, Profile::WINDOWS_XP, Profile::REACTOS] {
+    for profile in [
+        Profile::WINDOWS_VISTA,
+        Profile::WINDOWS_XP,
+        Profile::REACTOS,
+    ] {
         let mut lab = Lab::of(profile, 1);
         let file = lab.add_associated(7);
         let remove = set(file, Handle::NULL, 0, true);
-        lab.call(lab.outsider, remove).says(NtStatus::INVALID_INFO_CLASS);
+        lab.call(lab.outsider, remove)
+            .says(NtStatus::INVALID_INFO_CLASS);
         lab.read(file, 0x10, DONE);
         lab.is(0, [7], []);
     }
@@ -178,7 +190,8 @@ fn assoc_07_a_pending_request_with_an_apc_makes_no_packet() {
     let mut lab = Lab::new(1);
     let [issuer] = lab.threads();
     let file = lab.add_file();
-    lab.read_with_apc(issuer, file, 0x10, DeviceAnswer::Pending).is_false(997);
+    lab.read_with_apc(issuer, file, 0x10, DeviceAnswer::Pending)
+        .is_false(997);
     let request = lab.system.requests()[0].id;
     lab.associate(file, 7).is_true();
     lab.completes(request, SUCCESS, 3).hands_nothing();
@@ -240,7 +253,8 @@ fn assoc_13_associating_signals_the_file() {
     lab.pending(file, 0x10);
     lab.wait_for(outsider, file, ZERO).times_out();
     let no_handle = Handle(0x400);
-    lab.call(outsider, set(file, no_handle, 7, false)).says(NtStatus::INVALID_HANDLE);
+    lab.call(outsider, set(file, no_handle, 7, false))
+        .says(NtStatus::INVALID_HANDLE);
     lab.wait_for(outsider, file, ZERO).times_out();
     lab.call(outsider, set(file, port, 7, false)).succeeds();
     lab.wait_for(outsider, file, ZERO).succeeds();
@@ -284,7 +298,8 @@ fn assoc_15_the_reference_lasts_as_long_as_handles_and_requests() {
     assert_eq!(files(&lab), 1);
     lab.completes(request, NtStatus::PIPE_BROKEN, 0).is_queued();
     assert_eq!(files(&lab), 0);
-    lab.poll(lab.outsider).carries([(7, 0x10, 0, NtStatus::PIPE_BROKEN)]);
+    lab.poll(lab.outsider)
+        .carries([(7, 0x10, 0, NtStatus::PIPE_BROKEN)]);
 
     let file = lab.add_associated(8);
     let request = lab.pending(file, 0x20);

@@ -34,7 +34,8 @@ fn close_02_one_of_several_handles_cancels_nothing() {
     assert_eq!(lab.system.requests(), before);
     lab.is(0, [], []);
     lab.completes(request, SUCCESS, 3).is_queued();
-    lab.read(other, 0x20, DeviceAnswer::Done(SUCCESS, 3)).is_queued();
+    lab.read(other, 0x20, DeviceAnswer::Done(SUCCESS, 3))
+        .is_queued();
 }
 
 /// CLOSE-05: closing the last handle ends every dequeue with 0x80 or 735 and satisfies direct waits.
@@ -47,16 +48,42 @@ fn close_05_closing_the_last_handle_ends_every_wait() {
     for (thread, call) in [
         (a, Call::GetQueuedCompletionStatus { port, timeout }),
         (b, Call::NtRemoveIoCompletion { port, timeout }),
-        (c, Call::GetQueuedCompletionStatusEx { port, count, timeout, alertable }),
-        (d, Call::NtRemoveIoCompletionEx { port, count, timeout, alertable }),
-        (e, Call::WaitForSingleObject { object, timeout, alertable }),
+        (
+            c,
+            Call::GetQueuedCompletionStatusEx {
+                port,
+                count,
+                timeout,
+                alertable,
+            },
+        ),
+        (
+            d,
+            Call::NtRemoveIoCompletionEx {
+                port,
+                count,
+                timeout,
+                alertable,
+            },
+        ),
+        (
+            e,
+            Call::WaitForSingleObject {
+                object,
+                timeout,
+                alertable,
+            },
+        ),
     ] {
         lab.call(thread, call).blocks();
     }
     lab.close(port);
     lab.is(4, [], []);
     lab.returns(a).is_abandoned().is_false(735);
-    assert_eq!(lab.returns(b).is_abandoned().returned().status, NtStatus(0x80));
+    assert_eq!(
+        lab.returns(b).is_abandoned().returned().status,
+        NtStatus(0x80)
+    );
     lab.returns(c).is_abandoned().is_false(735);
     lab.returns(d).is_abandoned();
     assert_ne!(lab.system.port(lab.here().port).life, PortLife::Deleted);
@@ -156,7 +183,9 @@ fn close_07_a_rundown_gives_up_packets_and_members() {
     let outcome = lab.system.clone().apply(Action::RunDown(here), &mut ());
     assert_eq!(
         outcome,
-        Ok(Outcome::Packets([packet(1), packet(2)].into_iter().collect()))
+        Ok(Outcome::Packets(
+            [packet(1), packet(2)].into_iter().collect()
+        ))
     );
     lab.run_down();
     assert_eq!(lab.members(), []);
@@ -180,7 +209,9 @@ fn close_08_a_file_keeps_an_unreachable_port() {
     lab.close(port.handle);
     lab.returns(a).is_abandoned();
     assert_eq!(lab.system.port(port.port).life, PortLife::Abandoned);
-    lab.read(file, 0x10, DeviceAnswer::Done(SUCCESS, 3)).is_true().is_queued();
+    lab.read(file, 0x10, DeviceAnswer::Done(SUCCESS, 3))
+        .is_true()
+        .is_queued();
     lab.is(1, [7], []);
     lab.get(a).is_false(6);
     lab.close(file);

@@ -4,7 +4,9 @@
 
 mod lab;
 
-use iocp_model::{Access, Call, DeviceAnswer, Handle, NtStatus, Packet, PortLife, Profile, Timeout};
+use iocp_model::{
+    Access, Call, DeviceAnswer, Handle, NtStatus, Packet, PortLife, Profile, Timeout,
+};
 use lab::Lab;
 
 /// A packet of this status is set and taken.
@@ -26,7 +28,10 @@ fn taken(status: NtStatus, overlapped: u64) -> (bool, Option<u32>, Vec<u64>) {
 #[test]
 fn gq_01_four_cases() {
     assert_eq!(taken(NtStatus::SUCCESS, 0x10), (true, None, vec![0x10]));
-    assert_eq!(taken(NtStatus::CANCELLED, 0x10), (false, Some(995), vec![0x10]));
+    assert_eq!(
+        taken(NtStatus::CANCELLED, 0x10),
+        (false, Some(995), vec![0x10])
+    );
     assert_eq!(taken(NtStatus::SUCCESS, 0), (true, None, vec![0]));
     let mut lab = Lab::new(1);
     let nothing = lab.poll(lab.outsider).is_false(258).returned();
@@ -40,7 +45,9 @@ fn gq_01_a_failed_operation_is_a_packet() {
     let file = lab.add_associated(7);
     let request = lab.pending(file, 0x10);
     lab.completes(request, NtStatus::CANCELLED, 2);
-    lab.poll(lab.outsider).is_false(995).carries([(7, 0x10, 2, NtStatus::CANCELLED)]);
+    lab.poll(lab.outsider)
+        .is_false(995)
+        .carries([(7, 0x10, 2, NtStatus::CANCELLED)]);
 }
 
 /// GQ-02: a failing packet without a context looks like no packet but for its key and bytes.
@@ -74,7 +81,9 @@ fn gq_03_no_packet_no_key_no_bytes() {
     lab.returns(a).is_false(258).says(NtStatus::TIMEOUT);
     lab.get(a).blocks();
     lab.close(lab.here().handle);
-    lab.returns(a).is_false(735).says(NtStatus::ABANDONED_WAIT_0);
+    lab.returns(a)
+        .is_false(735)
+        .says(NtStatus::ABANDONED_WAIT_0);
     lab.get(a).is_false(6).says(NtStatus::INVALID_HANDLE);
 }
 
@@ -106,7 +115,11 @@ fn gq_05_the_sign_of_the_status_decides() {
         (0xFFFF_FFFF, Some(317)),
     ] {
         let success = error.is_none();
-        assert_eq!(taken(NtStatus(status), 0x10), (success, error, vec![0x10]), "{status:#x}");
+        assert_eq!(
+            taken(NtStatus(status), 0x10),
+            (success, error, vec![0x10]),
+            "{status:#x}"
+        );
     }
 }
 
@@ -117,13 +130,19 @@ fn gq_05_a_short_read_of_a_message() {
     let file = lab.add_associated(7);
     let answer = DeviceAnswer::Done(NtStatus::BUFFER_OVERFLOW, 4);
     lab.read(file, 0x10, answer);
-    lab.poll(lab.outsider).is_false(234).carries([(7, 0x10, 4, NtStatus::BUFFER_OVERFLOW)]);
+    lab.poll(lab.outsider)
+        .is_false(234)
+        .carries([(7, 0x10, 4, NtStatus::BUFFER_OVERFLOW)]);
 }
 
 /// GQ-06: the byte count is the low half of the information.
 #[test]
 fn gq_06_the_byte_count_is_the_low_half() {
-    for (information, bytes) in [(0x1234_5678_0000_0003, 3), (u64::MAX, u32::MAX), (1 << 32, 0)] {
+    for (information, bytes) in [
+        (0x1234_5678_0000_0003, 3),
+        (u64::MAX, u32::MAX),
+        (1 << 32, 0),
+    ] {
         let packet = Packet {
             information,
             ..Packet::posted(7, 0, 0)
@@ -140,7 +159,9 @@ fn gq_09_closed_while_blocked_or_before() {
     lab.enter([a]);
     lab.close(lab.here().handle);
     lab.get(b).is_false(6);
-    lab.returns(a).is_false(735).says(NtStatus::ABANDONED_WAIT_0);
+    lab.returns(a)
+        .is_false(735)
+        .says(NtStatus::ABANDONED_WAIT_0);
 }
 
 /// GQ-10: Windows XP, ReactOS and Wine go on waiting, until time ends it; then the port goes.
@@ -156,7 +177,12 @@ fn gq_10_older_kernels_go_on_waiting() {
         lab.returns(a).is_not_enabled();
         lab.expires(a);
         lab.returns(a).is_false(258);
-        assert_eq!(lab.system.port(port.port).life, PortLife::Deleted, "{}", profile.name);
+        assert_eq!(
+            lab.system.port(port.port).life,
+            PortLife::Deleted,
+            "{}",
+            profile.name
+        );
     }
 }
 
@@ -168,7 +194,8 @@ fn gq_10_a_file_feeds_the_waiter_of_a_closed_port() {
     let file = lab.add_associated(7);
     lab.enter([a]);
     lab.close(lab.here().handle);
-    lab.read(file, 0x10, DeviceAnswer::Done(NtStatus::SUCCESS, 3)).goes_to(a);
+    lab.read(file, 0x10, DeviceAnswer::Done(NtStatus::SUCCESS, 3))
+        .goes_to(a);
     lab.returns(a).gets(7);
 }
 
@@ -186,7 +213,12 @@ fn gq_11_handles_that_do_not_do() {
     let weak = lab.call(a, duplicate).returned().handle().unwrap();
     let file = lab.add_file();
     lab.post(1);
-    for (port, error) in [(file, 6), (Handle::NULL, 6), (Handle::INVALID, 6), (weak, 5)] {
+    for (port, error) in [
+        (file, 6),
+        (Handle::NULL, 6),
+        (Handle::INVALID, 6),
+        (weak, 5),
+    ] {
         let timeout = Timeout::Infinite;
         let get = Call::GetQueuedCompletionStatus { port, timeout };
         lab.call(a, get).is_false(error);

@@ -3,9 +3,7 @@
 
 mod lab;
 
-use iocp_model::{
-    Call, NtStatus, Packet, Profile, Semantics, Timeout, Value, profile::BatchWake,
-};
+use iocp_model::{Call, NtStatus, Packet, Profile, Semantics, Timeout, Value, profile::BatchWake};
 use lab::Lab;
 
 const ZERO: Timeout = Timeout::Zero;
@@ -18,9 +16,13 @@ fn gqx_01_up_to_the_maximum() {
     for key in 1..=5 {
         lab.post(key);
     }
-    lab.get_many(a, 3, Timeout::Infinite).is_true().gets_all([1, 2, 3]);
+    lab.get_many(a, 3, Timeout::Infinite)
+        .is_true()
+        .gets_all([1, 2, 3]);
     lab.is(1, [4, 5], []);
-    lab.get_many(a, 3, Timeout::Infinite).is_true().gets_all([4, 5]);
+    lab.get_many(a, 3, Timeout::Infinite)
+        .is_true()
+        .gets_all([4, 5]);
     lab.is(1, [], []);
     lab.get_many(a, 3, ZERO).is_false(258);
     lab.get_many(a, 3, Timeout::Infinite).blocks();
@@ -39,7 +41,9 @@ fn gqx_02_a_failed_operation_does_not_fail_the_call() {
     let step = lab.get_many(a, 1, ZERO);
     step.is_true().carries([(7, 0x10, 0, NtStatus::CANCELLED)]);
     assert_eq!(step.returned().status, NtStatus::SUCCESS);
-    lab.get_many(a, 8, ZERO).is_true().carries([(7, 0x20, 0, NtStatus::SUCCESS)]);
+    lab.get_many(a, 8, ZERO)
+        .is_true()
+        .carries([(7, 0x20, 0, NtStatus::SUCCESS)]);
 }
 
 /// GQX-02: nor when the caller was blocked.
@@ -51,7 +55,9 @@ fn gqx_02_nor_after_a_wait() {
     let request = lab.pending(file, 0x10);
     lab.get_many(a, 8, Timeout::Infinite).blocks();
     lab.completes(request, NtStatus::CANCELLED, 0).goes_to(a);
-    lab.returns(a).is_true().carries([(7, 0x10, 0, NtStatus::CANCELLED)]);
+    lab.returns(a)
+        .is_true()
+        .carries([(7, 0x10, 0, NtStatus::CANCELLED)]);
 }
 
 /// GQX-03: an entry is key, overlapped, status and bytes, as they went in.
@@ -80,7 +86,10 @@ fn gqx_04_a_maximum_of_zero() {
     let mut lab = Lab::new(1);
     let [a] = lab.threads();
     lab.post(1);
-    let refused = lab.get_many(a, 0, Timeout::Infinite).is_false(87).returned();
+    let refused = lab
+        .get_many(a, 0, Timeout::Infinite)
+        .is_false(87)
+        .returned();
     assert_eq!(refused.value, Value::Nothing);
     let port = lab.here().handle;
     let remove = Call::NtRemoveIoCompletionEx {
@@ -89,7 +98,10 @@ fn gqx_04_a_maximum_of_zero() {
         timeout: ZERO,
         alertable: false,
     };
-    let refused = lab.call(a, remove).says(NtStatus::INVALID_PARAMETER).returned();
+    let refused = lab
+        .call(a, remove)
+        .says(NtStatus::INVALID_PARAMETER)
+        .returned();
     assert_eq!(refused.value, Value::Nothing);
     lab.is(0, [1], []);
     assert_eq!(lab.members(), []);

@@ -4,9 +4,7 @@
 
 mod lab;
 
-use iocp_model::{
-    Call, Handle, NtStatus, Packet, Profile, Returned, ThreadId, Timeout, Value,
-};
+use iocp_model::{Call, Handle, NtStatus, Packet, Profile, Returned, ThreadId, Timeout, Value};
 use lab::Lab;
 
 const ZERO: Timeout = Timeout::Zero;
@@ -32,7 +30,9 @@ fn set(lab: &mut Lab, main: ThreadId, key: u64, value: u64, status: NtStatus) {
         ..Packet::posted(key, value, 0)
     };
     let port = lab.here().handle;
-    let returned = lab.call(main, Call::NtSetIoCompletion { port, packet }).returned();
+    let returned = lab
+        .call(main, Call::NtSetIoCompletion { port, packet })
+        .returned();
     assert_eq!(returned.status, NtStatus::SUCCESS);
 }
 
@@ -79,7 +79,9 @@ fn count(returned: &Returned) -> usize {
 fn obs_nf_01_a_batch_on_a_fresh_port() {
     let (mut lab, main) = begin();
     set(&mut lab, main, 123, 456, N789);
-    let taken = remove_ex(&mut lab, main, 2, ZERO, true).carries([(123, 456, S, N789)]).returned();
+    let taken = remove_ex(&mut lab, main, 2, ZERO, true)
+        .carries([(123, 456, S, N789)])
+        .returned();
     assert_eq!((taken.status, count(&taken)), (NtStatus::SUCCESS, 1));
     assert!(lab.has_member(main));
 }
@@ -120,7 +122,9 @@ fn obs_nf_06_an_empty_port() {
 #[test]
 fn obs_nf_07_a_maximum_of_zero() {
     let (mut lab, main) = begin();
-    let refused = remove_ex(&mut lab, main, 0, ZERO, false).says(NtStatus(0xC000_000D)).returned();
+    let refused = remove_ex(&mut lab, main, 0, ZERO, false)
+        .says(NtStatus(0xC000_000D))
+        .returned();
     assert_eq!(refused.value, Value::Nothing);
 }
 
@@ -130,7 +134,9 @@ fn obs_nf_08_an_empty_port_and_a_batch() {
     for profile in Profile::ALL {
         let mut lab = Lab::of(*profile, 0);
         let main = lab.outsider;
-        let returned = remove_ex(&mut lab, main, 2, ZERO, false).says(NtStatus(0x102)).returned();
+        let returned = remove_ex(&mut lab, main, 2, ZERO, false)
+            .says(NtStatus(0x102))
+            .returned();
         assert!(count(&returned) <= 1);
     }
 }
@@ -140,7 +146,9 @@ fn obs_nf_08_an_empty_port_and_a_batch() {
 fn obs_nf_09_one_packet_for_a_batch_of_two() {
     let (mut lab, main) = begin();
     set(&mut lab, main, 123, 456, N789);
-    let taken = remove_ex(&mut lab, main, 2, ZERO, false).carries([(123, 456, S, N789)]).returned();
+    let taken = remove_ex(&mut lab, main, 2, ZERO, false)
+        .carries([(123, 456, S, N789)])
+        .returned();
     assert_eq!(count(&taken), 1);
 }
 
@@ -161,10 +169,14 @@ fn obs_nf_11_two_batches_of_one() {
 fn obs_nf_12_an_apc_and_an_empty_queue() {
     let (mut lab, main) = associated();
     lab.user_apc(main, 5);
-    let timed_out = remove_ex(&mut lab, main, 2, ZERO, false).says(NtStatus(0x102)).returned();
+    let timed_out = remove_ex(&mut lab, main, 2, ZERO, false)
+        .says(NtStatus(0x102))
+        .returned();
     assert!(count(&timed_out) <= 1);
     assert_eq!(timed_out.apcs.len(), 0);
-    let alerted = remove_ex(&mut lab, main, 2, ZERO, true).runs_apcs([5]).returned();
+    let alerted = remove_ex(&mut lab, main, 2, ZERO, true)
+        .runs_apcs([5])
+        .returned();
     assert_eq!(alerted.status, NtStatus(0xC0));
     assert!(count(&alerted) <= 1);
 }
@@ -175,7 +187,9 @@ fn obs_nf_14_an_apc_and_a_packet() {
     let (mut lab, main) = associated();
     lab.user_apc(main, 5);
     set(&mut lab, main, 123, 456, N789);
-    let taken = remove_ex(&mut lab, main, 2, ZERO, true).carries([(123, 456, S, N789)]).returned();
+    let taken = remove_ex(&mut lab, main, 2, ZERO, true)
+        .carries([(123, 456, S, N789)])
+        .returned();
     assert_eq!(count(&taken), 1);
     assert_eq!(lab.system.user_apcs(main).collect::<Vec<_>>(), [5]);
 }
@@ -223,8 +237,13 @@ fn obs_kf_01_a_post_and_its_packet() {
     let (port, ovl) = (lab.here().handle, 0x7000);
     lab.poll(main).is_false(258);
     let packet = Packet::posted(456, ovl, 123);
-    lab.call(main, Call::PostQueuedCompletionStatus { port, packet }).is_true();
-    let taken = lab.poll(main).is_true().carries([(456, ovl, 123, NtStatus::SUCCESS)]).returned();
+    lab.call(main, Call::PostQueuedCompletionStatus { port, packet })
+        .is_true();
+    let taken = lab
+        .poll(main)
+        .is_true()
+        .carries([(456, ovl, 123, NtStatus::SUCCESS)])
+        .returned();
     assert_eq!(taken.packets[0].bytes(), 123);
     lab.poll(main).is_false(258);
 }
@@ -235,13 +254,19 @@ fn obs_kf_03_a_batch_of_two() {
     let (mut lab, main) = begin();
     let (port, success) = (lab.here().handle, NtStatus::SUCCESS);
     let post = |lab: &mut Lab, packet| {
-        lab.call(main, Call::PostQueuedCompletionStatus { port, packet }).is_true();
+        lab.call(main, Call::PostQueuedCompletionStatus { port, packet })
+            .is_true();
     };
-    let (first, second) = (Packet::posted(456, 0x7000, 123), Packet::posted(321, 0x8000, 654));
+    let (first, second) = (
+        Packet::posted(456, 0x7000, 123),
+        Packet::posted(321, 0x8000, 654),
+    );
     let empty = lab.get_many(main, 2, ZERO).is_false(258).returned();
     assert!(count(&empty) <= 1);
     post(&mut lab, first);
-    lab.get_many(main, 2, ZERO).is_true().carries([(456, 0x7000, 123, success)]);
+    lab.get_many(main, 2, ZERO)
+        .is_true()
+        .carries([(456, 0x7000, 123, success)]);
     post(&mut lab, first);
     post(&mut lab, second);
     let both = [(456, 0x7000, 123, success), (321, 0x8000, 654, success)];
@@ -315,7 +340,10 @@ fn obs_ns_1_direct_waiters_and_one_packet() {
 /// that one wakes too.
 #[test]
 fn obs_ns_2_a_dequeuer_and_a_direct_waiter() {
-    for (profile, wakes) in [(Profile::WINDOWS_10_1607, false), (Profile::WINDOWS_7, true)] {
+    for (profile, wakes) in [
+        (Profile::WINDOWS_10_1607, false),
+        (Profile::WINDOWS_7, true),
+    ] {
         let (mut lab, [main, t0, t1]) = scheduling(profile, 4);
         let port = lab.here().handle;
         lab.joins(main);
@@ -363,7 +391,11 @@ fn obs_ns_3_three_posts_and_three_threads() {
     assert_eq!(third_phase(1), [3, 4, 5]);
     assert_eq!(third_phase(2), [4, 3, 5]);
     for processors in [3, 4, 8] {
-        assert_eq!(third_phase(processors), [5, 3, 4], "{processors} processors");
+        assert_eq!(
+            third_phase(processors),
+            [5, 3, 4],
+            "{processors} processors"
+        );
     }
 }
 

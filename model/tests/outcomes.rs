@@ -526,7 +526,10 @@ fn port_05_a_call_that_fails_leaves_nothing_behind() {
     let alone = |row: &&Row| row.call != "NtOpenIoCompletion";
     let references = |scene: &Scene| -> (usize, u32) {
         let ports = scene.lab.system.ports();
-        (handles(scene).len(), ports.iter().map(|port| port.files).sum())
+        (
+            handles(scene).len(),
+            ports.iter().map(|port| port.files).sum(),
+        )
     };
     for row in table().iter().filter(failure).filter(alone) {
         let mut scene = Scene::new(row.profile);
@@ -542,7 +545,10 @@ fn port_05_a_call_that_fails_leaves_nothing_behind() {
 #[test]
 fn gq_10_closing_the_port_ends_no_wait_in_windows_xp() {
     let mut scene = Scene::new(Profile::WINDOWS_XP);
-    scene.lab.call(scene.a, get(scene.port, Timeout::Infinite)).blocks();
+    scene
+        .lab
+        .call(scene.a, get(scene.port, Timeout::Infinite))
+        .blocks();
     for handle in [scene.query_only, scene.modify_only, scene.port] {
         scene.lab.close(handle);
     }

@@ -129,10 +129,15 @@ fn pkt_08_immediate_success_makes_a_packet() {
     let mut lab = Lab::new(1);
     let file = lab.add_associated(7);
     lab.read(file, 0x10, DONE).is_true();
-    lab.poll(lab.outsider).is_true().carries([(7, 0x10, 3, SUCCESS)]);
+    lab.poll(lab.outsider)
+        .is_true()
+        .carries([(7, 0x10, 3, SUCCESS)]);
     let warning = NtStatus::BUFFER_OVERFLOW;
-    lab.read(file, 0x10, DeviceAnswer::Done(warning, 3)).is_false(234);
-    lab.poll(lab.outsider).is_false(234).carries([(7, 0x10, 3, warning)]);
+    lab.read(file, 0x10, DeviceAnswer::Done(warning, 3))
+        .is_false(234);
+    lab.poll(lab.outsider)
+        .is_false(234)
+        .carries([(7, 0x10, 3, warning)]);
 }
 
 /// PKT-09: a request that fails at once makes no packet.
@@ -142,7 +147,8 @@ fn pkt_09_immediate_failure_makes_no_packet() {
     let file = lab.add_associated(7);
     let failed = DeviceAnswer::Failed(NtStatus::PIPE_BROKEN);
     lab.read(file, 0x10, failed).is_false(109).hands_nothing();
-    lab.read(file, 0x10, DeviceAnswer::Done(CANCELLED, 0)).is_false(995);
+    lab.read(file, 0x10, DeviceAnswer::Done(CANCELLED, 0))
+        .is_false(995);
     assert_eq!((lab.depth(), lab.system.requests().len()), (0, 0));
 }
 
@@ -154,7 +160,9 @@ fn pkt_10_late_failure_makes_a_packet() {
     for (status, error) in [(CANCELLED, 995), (NtStatus::END_OF_FILE, 38)] {
         let request = lab.pending(file, 0x10);
         lab.completes(request, status, 0).is_queued();
-        lab.poll(lab.outsider).is_false(error).carries([(7, 0x10, 0, status)]);
+        lab.poll(lab.outsider)
+            .is_false(error)
+            .carries([(7, 0x10, 0, status)]);
     }
 }
 
@@ -229,7 +237,9 @@ fn pkt_15_a_post_can_fail_for_want_of_memory() {
     lab.system.limit_post_memory(Some(2));
     lab.post(1).is_true();
     lab.post(2).is_true();
-    lab.post(3).is_false(1450).says(NtStatus::INSUFFICIENT_RESOURCES);
+    lab.post(3)
+        .is_false(1450)
+        .says(NtStatus::INSUFFICIENT_RESOURCES);
     lab.is(0, [1, 2], []);
     lab.poll(lab.outsider).gets(1);
     lab.post(4).is_true();
@@ -276,7 +286,10 @@ fn pkt_18_the_packet_is_out_before_the_issuing_call_returns() {
     let [waiter] = lab.threads();
     let file = lab.add_associated(7);
     lab.enter([waiter]);
-    lab.read(file, 0x10, DONE).is_true().goes_to(waiter).obeys(&[rules::PKT_18]);
+    lab.read(file, 0x10, DONE)
+        .is_true()
+        .goes_to(waiter)
+        .obeys(&[rules::PKT_18]);
     lab.returns(waiter).gets(7);
 }
 
@@ -287,7 +300,8 @@ fn pkt_12_a_key_is_just_a_number() {
     let file = lab.add_associated(7);
     for key in [7, 0, Handle::INVALID.0.into()] {
         lab.post(key).is_true();
-        lab.poll(lab.outsider).carries([(key, packet(key).overlapped, 0, SUCCESS)]);
+        lab.poll(lab.outsider)
+            .carries([(key, packet(key).overlapped, 0, SUCCESS)]);
     }
     lab.read(file, 0x10, DONE);
     lab.poll(lab.outsider).gets(7);

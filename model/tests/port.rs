@@ -83,7 +83,8 @@ fn port_01_three_modes() {
     let made = door(&lab, both);
     lab.at(made);
     assert_eq!((lab.depth(), lab.system.port(made.port).files), (0, 1));
-    lab.read(second, 0x20, DeviceAnswer::Done(SUCCESS, 2)).is_true();
+    lab.read(second, 0x20, DeviceAnswer::Done(SUCCESS, 2))
+        .is_true();
     lab.is(0, [8], []);
 }
 
@@ -93,7 +94,8 @@ fn port_02_a_port_without_a_file_is_refused() {
     let mut lab = Lab::new(1);
     let (outsider, port) = (lab.outsider, lab.here());
     let before = lab.system.port(port.port).limit;
-    lab.call(outsider, create(Handle::INVALID, port.handle, 7, 5)).is_false(87);
+    lab.call(outsider, create(Handle::INVALID, port.handle, 7, 5))
+        .is_false(87);
     assert_eq!(lab.system.port(port.port).limit, before);
     assert_eq!(lab.system.ports().len(), 1);
     lab.poll(outsider).is_false(258);
@@ -131,10 +133,12 @@ fn port_05_a_failing_combined_call_leaks_nothing() {
     let mut lab = Lab::new(1);
     let tied = lab.add_associated(7);
     let before = handle_count(&lab);
-    lab.call(lab.outsider, create(tied, Handle::NULL, 8, 1)).is_false(87);
+    lab.call(lab.outsider, create(tied, Handle::NULL, 8, 1))
+        .is_false(87);
     assert_eq!(handle_count(&lab), before);
     assert_eq!(lab.system.ports()[1].life, PortLife::Deleted);
-    lab.read(tied, 0x10, DeviceAnswer::Done(SUCCESS, 1)).is_queued();
+    lab.read(tied, 0x10, DeviceAnswer::Done(SUCCESS, 1))
+        .is_queued();
     lab.is(0, [7], []);
 }
 
@@ -216,7 +220,11 @@ fn port_09_rights_and_generic_rights() {
     assert_eq!(Access::MODIFY_STATE.0, 0x2);
     assert_eq!(Access::ALL.0, 0x1F_0003);
     let is = |generic: Access, right| {
-        let rights = [Access::QUERY_STATE, Access::MODIFY_STATE, Access::SYNCHRONIZE];
+        let rights = [
+            Access::QUERY_STATE,
+            Access::MODIFY_STATE,
+            Access::SYNCHRONIZE,
+        ];
         let found: Vec<_> = (rights.into_iter())
             .filter(|&right| generic.mapped().contains(right))
             .collect();
@@ -355,15 +363,27 @@ fn port_12_opening_by_name() {
     let mut lab = Lab::new(1);
     let (outsider, name) = (lab.outsider, NameId::new(0));
     let open = |name, access| Call::NtOpenIoCompletion { name, access };
-    lab.call(outsider, open(name, Access::ALL)).says(NtStatus::OBJECT_NAME_NOT_FOUND);
-    let made = lab.call(outsider, create_named(name.unwrap(), 1)).returned().handle().unwrap();
-    lab.call(outsider, open(None, Access::ALL)).says(NtStatus::INVALID_PARAMETER);
-    lab.call(outsider, open(name, Access(0))).says(NtStatus::ACCESS_DENIED);
-    let opened = lab.call(outsider, open(name, Access::ALL)).returned().handle().unwrap();
+    lab.call(outsider, open(name, Access::ALL))
+        .says(NtStatus::OBJECT_NAME_NOT_FOUND);
+    let made = lab
+        .call(outsider, create_named(name.unwrap(), 1))
+        .returned()
+        .handle()
+        .unwrap();
+    lab.call(outsider, open(None, Access::ALL))
+        .says(NtStatus::INVALID_PARAMETER);
+    lab.call(outsider, open(name, Access(0)))
+        .says(NtStatus::ACCESS_DENIED);
+    let opened = lab
+        .call(outsider, open(name, Access::ALL))
+        .returned()
+        .handle()
+        .unwrap();
     assert_eq!(door(&lab, made).port, door(&lab, opened).port);
     lab.close(made);
     lab.close(opened);
-    lab.call(outsider, open(name, Access::ALL)).says(NtStatus::OBJECT_NAME_NOT_FOUND);
+    lab.call(outsider, open(name, Access::ALL))
+        .says(NtStatus::OBJECT_NAME_NOT_FOUND);
 }
 
 /// PORT-13: another process can have a handle to the port, and take packets with it.
@@ -381,7 +401,8 @@ fn port_13_another_process_can_use_the_port() {
     let port = lab.call(lab.outsider, share).returned().handle().unwrap();
     lab.post(7).is_queued();
     let timeout = ZERO;
-    lab.call(stranger, Call::GetQueuedCompletionStatus { port, timeout }).gets(7);
+    lab.call(stranger, Call::GetQueuedCompletionStatus { port, timeout })
+        .gets(7);
     assert_eq!(lab.members(), [stranger]);
     lab.close(lab.here().handle);
     assert_eq!(lab.system.port(lab.here().port).life, PortLife::Open);
@@ -522,7 +543,11 @@ fn port_19_a_packet_handed_over_wakes_no_direct_waiter() {
         [first, second].map(|thread| lab.system.thread(thread).can_return())
     };
     assert_eq!(served(Profile::WINDOWS_10_1607), [false, false]);
-    for before in [Profile::WINDOWS_7, Profile::WINDOWS_VISTA, Profile::WINDOWS_XP] {
+    for before in [
+        Profile::WINDOWS_7,
+        Profile::WINDOWS_VISTA,
+        Profile::WINDOWS_XP,
+    ] {
         assert_eq!(served(before), [true, false], "{}", before.name);
     }
 }
@@ -555,7 +580,9 @@ fn port_20_how_an_association_fails() {
             key,
             replace,
         };
-        lab.call(lab.outsider, create(file, port, 2, 0)).is_false(error).says(status);
+        lab.call(lab.outsider, create(file, port, 2, 0))
+            .is_false(error)
+            .says(status);
         lab.call(lab.outsider, set).says(status);
     }
     lab.associate(file, 2).is_true();

@@ -9,7 +9,10 @@ use lab::{Lab, packet};
 /// A reserve object, for packets or for APCs.
 fn reserve(lab: &mut Lab, for_packets: bool) -> Handle {
     let allocate = Call::NtAllocateReserveObject { for_packets };
-    lab.call(lab.outsider, allocate).returned().handle().unwrap()
+    lab.call(lab.outsider, allocate)
+        .returned()
+        .handle()
+        .unwrap()
 }
 
 /// `NtSetIoCompletionEx` by the outsider.
@@ -66,7 +69,10 @@ fn post_02_any_status_is_carried() {
     lab.call(outsider, set).is_queued();
     let fields = (7, packet.overlapped, 0, NtStatus::INVALID_DEVICE_REQUEST);
     let removed = lab.call(outsider, Call::NtRemoveIoCompletion { port, timeout });
-    assert_eq!(removed.carries([fields]).returned().status, NtStatus::SUCCESS);
+    assert_eq!(
+        removed.carries([fields]).returned().status,
+        NtStatus::SUCCESS
+    );
     assert!(removed.returned().success());
     lab.poll(outsider).is_false(1).carries([fields]);
 }
@@ -103,7 +109,9 @@ fn post_04_a_reserve_object_backs_one_packet() {
     let reserve = reserve(&mut lab, true);
     let busy = NtStatus::INVALID_PARAMETER;
     set_ex(&mut lab, port, reserve, 1).is_queued();
-    set_ex(&mut lab, port, reserve, 2).says(busy).hands_nothing();
+    set_ex(&mut lab, port, reserve, 2)
+        .says(busy)
+        .hands_nothing();
     lab.is(0, [1], []);
     lab.poll(lab.outsider).gets(1);
 
@@ -146,7 +154,9 @@ fn post_05_posting_to_what_is_no_port() {
     for (port, error) in [(closed, 6), (file, 6), (Handle::NULL, 6), (weak, 5)] {
         let packet = packet(1);
         let post = Call::PostQueuedCompletionStatus { port, packet };
-        lab.call(outsider, post).is_false(error).obeys(&[rules::POST_05]);
+        lab.call(outsider, post)
+            .is_false(error)
+            .obeys(&[rules::POST_05]);
     }
     lab.is(0, [], []);
 }
@@ -186,7 +196,8 @@ fn post_08_the_pointer_is_not_followed() {
         let packet = Packet::posted(7, pointer, 3);
         let post = Call::PostQueuedCompletionStatus { port, packet };
         lab.call(outsider, post).is_true();
-        lab.poll(outsider).carries([(7, pointer, 3, NtStatus::SUCCESS)]);
+        lab.poll(outsider)
+            .carries([(7, pointer, 3, NtStatus::SUCCESS)]);
     }
 }
 

@@ -1,4 +1,23 @@
-//! What people write.
+//! What people *write*: scenario files, the catalogue, generators; and the `iocp` command.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`file`](mod@file) | scenario files: reading with places for errors, writing |
+//! | [`catalogue`] | the shipped scenarios |
+//! | [`recordings`] | the shipped recordings |
+//! | [`generate`] | random workloads from a seed |
+//! | [`matrix`] | where each rule of the book is: code, tests, scenarios |
+//! | [`drive`] | the model as a service for other programs |
+//! | `command` | the `iocp` command (feature `command`) |
+
+#![forbid(unsafe_code)]
+
+pub mod catalogue;
+#[cfg(feature = "command")]
+pub mod command;
 pub mod drive;
 pub mod file;
+pub mod generate;
+pub mod matrix;
 pub mod near;
+pub mod recordings;

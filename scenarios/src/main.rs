@@ -1,2 +1,5 @@
-//! The iocp command.
-fn main() {}
+//! The `iocp` command; see [`iocp_scenarios::command`].
+
+fn main() -> std::process::ExitCode {
+    iocp_scenarios::command::main()
+}

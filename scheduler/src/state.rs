@@ -75,6 +75,71 @@ pub struct Last {
     pub key: u64,
 }
 
+impl Local {
+    /// Follows local ops to a visible one; `holds` says whether a test does. False: the thread goes
+    /// round for ever without doing anything.
+    ///
+    /// The same for every engine, the recorder on a real kernel included.
+    #[inline]
+    pub(crate) fn follow(
+        &mut self,
+        code: &Code,
+        mut holds: impl FnMut(&Last, &Condition) -> bool,
+    ) -> bool {
+        for _ in 0..MOST_LOCAL_STEPS {
+            match &code.ops[self.at as usize] {
+                Op::Jump(to) => self.at = *to as u32,
+                Op::Again { slot, times, body } => {
+                    let turns = slot.map(|slot| {
+                        self.turns[slot] = self.turns[slot].wrapping_add(1);
+                        self.turns[slot]
+                    });
+                    if times.is_none() || turns < *times {
+                        self.at = *body as u32;
+                    } else {
+                        if let Some(slot) = slot {
+                            self.turns[*slot] = 0;
+                        }
+                        self.at += 1;
+                    }
+                }
+                Op::Branch { test, otherwise } => {
+                    self.at = if holds(&self.last, test) {
+                        self.at + 1
+                    } else {
+                        *otherwise as u32
+                    };
+                }
+                _ => return true,
+            }
+        }
+        false
+    }
+
+    /// The call's key in this turn, if it numbers its packets.
+    #[inline]
+    pub(crate) fn numbered(&self, op: &CallOp, key: u64) -> u64 {
+        match op.key_step {
+            Some((slot, by)) => key.wrapping_add(u64::from(self.turns[slot]).wrapping_mul(by)),
+            None => key,
+        }
+    }
+}
+
+impl Last {
+    /// Did it come to this?
+    #[inline]
+    pub(crate) fn came_to(&self, word: &str) -> bool {
+        self.word.name() == word
+    }
+
+    /// Is it a packet of this key?
+    #[inline]
+    pub(crate) fn has_key(&self, key: u64) -> bool {
+        self.word == Word::Packet && self.key == key
+    }
+}
+
 /// What a call came to, in a word.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[repr(u8)]
@@ -100,7 +165,12 @@ pub enum Word {
 
 impl Word {
     fn of(returned: &Returned) -> Self {
-        match SeenResult::of(returned).word() {
+        Self::named(SeenResult::of(returned).word())
+    }
+
+    /// The word of this name.
+    pub(crate) fn named(name: &str) -> Self {
+        match name {
             "packet" => Self::Packet,
             "timeout" => Self::Timeout,
             "abandoned" => Self::Abandoned,
@@ -538,51 +608,25 @@ impl State {
             return Ok(());
         }
         let code: &Code = program.code(thread);
-        for _ in 0..MOST_LOCAL_STEPS {
-            let local = &mut self.threads[thread.index()];
-            let at = local.at as usize;
-            match &code.ops[at] {
-                Op::Jump(to) => local.at = *to as u32,
-                Op::Again { slot, times, body } => {
-                    let turns = slot.map(|slot| {
-                        local.turns[slot] = local.turns[slot].wrapping_add(1);
-                        local.turns[slot]
-                    });
-                    if times.is_none() || turns < *times {
-                        local.at = *body as u32;
-                    } else {
-                        if let Some(slot) = slot {
-                            local.turns[*slot] = 0;
-                        }
-                        local.at += 1;
-                    }
-                }
-                Op::Branch { test, otherwise } => {
-                    let holds = self.holds(thread, test);
-                    let local = &mut self.threads[thread.index()];
-                    local.at = if holds {
-                        local.at + 1
-                    } else {
-                        *otherwise as u32
-                    };
-                }
-                Op::End if self.system.thread(thread).port.is_none() => {
-                    let mut noting = Noting {
-                        watch,
-                        woken: SmallVec::new(),
-                    };
-                    self.end(thread, &mut noting)?;
-                    return self.settle(program, &mut noting);
-                }
-                _ => {
-                    if !code.result_live[at] {
-                        local.last = Last::default();
-                    }
-                    return Ok(());
-                }
-            }
+        let mut local = self.threads[thread.index()];
+        if !local.follow(code, |_, test| self.holds(thread, test)) {
+            return Err(StepError::Spins(thread));
         }
-        Err(StepError::Spins(thread))
+        let at = local.at as usize;
+        let ends = matches!(code.ops[at], Op::End) && self.system.thread(thread).port.is_none();
+        if !code.result_live[at] && !ends {
+            local.last = Last::default();
+        }
+        self.threads[thread.index()] = local;
+        if ends {
+            let mut noting = Noting {
+                watch,
+                woken: SmallVec::new(),
+            };
+            self.end(thread, &mut noting)?;
+            return self.settle(program, &mut noting);
+        }
+        Ok(())
     }
 
     fn mark<W: Watch>(&mut self, set: usize, thread: ThreadId, watch: &mut W) {
@@ -597,15 +641,11 @@ impl State {
     /// The call with its handles looked up and its key numbered.
     fn instantiate(&self, thread: ThreadId, op: &CallOp) -> Call {
         let mut call = with_handles(op.call, &self.variables);
-        if let (
-            Some((slot, by)),
-            Call::PostQueuedCompletionStatus { packet, .. }
-            | Call::NtSetIoCompletion { packet, .. }
-            | Call::NtSetIoCompletionEx { packet, .. },
-        ) = (op.key_step, &mut call)
+        if let Call::PostQueuedCompletionStatus { packet, .. }
+        | Call::NtSetIoCompletion { packet, .. }
+        | Call::NtSetIoCompletionEx { packet, .. } = &mut call
         {
-            let turns = u64::from(self.threads[thread.index()].turns[slot]);
-            packet.key = packet.key.wrapping_add(turns.wrapping_mul(by));
+            packet.key = self.threads[thread.index()].numbered(op, packet.key);
         }
         call
     }
@@ -660,8 +700,8 @@ impl State {
                 .port_behind(*variable)
                 .is_some_and(|port| self.system.port(port).depth() == *packets as usize),
             Condition::Counter(counter, value) => self.counters[*counter] == *value,
-            Condition::Result(word) => local.last.word.name() == word,
-            Condition::Key(key) => local.last.word == Word::Packet && local.last.key == key.0,
+            Condition::Result(word) => local.last.came_to(word),
+            Condition::Key(key) => local.last.has_key(key.0),
             Condition::All(all) => all.iter().all(|one| self.holds(thread, one)),
         }
     }

@@ -24,16 +24,16 @@
 //! assert_eq!(text, "\
 //! Simulated: windows-10-1607+, strategy random, seed 7, 1 processor
 //!
-//!                                      port p
-//! time  a           b                  depth  active/limit  waiters
-//! ────  ──────────  ─────────────────  ─────────────────────────────
-//! 0 ns  Get(p, ∞)   ┊                  0      0/1           a
-//! 5 ns  ⇒ key 7     Post(p, key 7) → ok  0      1/1           –
+//!                                       port p
+//! time  a          b                    depth  active/limit  waiters
+//! ────  ─────────  ───────────────────  ────────────────────────────
+//! 0 ns  Get(p, ∞)  ┊                    0      0/1           a
+//! 5 ns  ⇒ key 7    Post(p, key 7) → ok  0      1/1           –
 //! ");
 //! # Ok::<(), iocp_traces::ReadError>(())
 //! ```
 //!
-//! The [rows] are made first, then [laid out](layout) in [words].
+//! Inside, `rows` says which events stand together, `words` how they are put, `layout` where.
 
 mod layout;
 mod rows;

@@ -168,17 +168,32 @@ impl SeenResult {
     /// A word for what happened, for people: "packet", "timeout", "abandoned", "apc", "ok",
     /// "pending" or "failed".
     pub fn word(&self) -> &'static str {
+        Self::word_of(
+            self.success,
+            self.last_error,
+            self.status,
+            !self.packets.is_empty(),
+        )
+    }
+
+    /// The [`word`](Self::word) of a result that is not put together yet.
+    pub fn word_of(
+        success: bool,
+        last_error: Option<u32>,
+        status: Option<u32>,
+        has_packet: bool,
+    ) -> &'static str {
         const TIMEOUT: u32 = NtStatus::TIMEOUT.0;
         const ABANDONED: u32 = NtStatus::ABANDONED_WAIT_0.0;
         const USER_APC: u32 = NtStatus::USER_APC.0;
         const PENDING: u32 = NtStatus::PENDING.0;
-        match (self.last_error, self.status) {
-            _ if !self.packets.is_empty() => "packet",
+        match (last_error, status) {
+            _ if has_packet => "packet",
             (Some(258), _) | (_, Some(TIMEOUT)) => "timeout",
             (Some(735), _) | (_, Some(ABANDONED)) => "abandoned",
             (Some(192), _) | (_, Some(USER_APC)) => "apc",
             (Some(997), _) | (_, Some(PENDING)) => "pending",
-            _ if self.success => "ok",
+            _ if success => "ok",
             _ => "failed",
         }
     }

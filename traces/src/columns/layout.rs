@@ -11,9 +11,11 @@ use std::{borrow::Cow, collections::BTreeSet};
 /// Between two columns.
 const GAP: &str = "  ";
 /// The least width of a thread's column, even if lines become too long.
-const LEAST: usize = 10;
-/// The most width of the waiters' and of the notes' column.
-const MOST_WAITERS: usize = 28;
+const LEAST: usize = 8;
+/// The most width of the waiters' and of the notes' column, with room and without.
+const MOST_WAITERS: [usize; 2] = [28, 16];
+/// A blank at which a line is broken only when it must be.
+const NO_BREAK: char = '\u{a0}';
 
 /// Where everything stands.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(crate) struct Layout {
     width: usize,
     clock: Clock,
     time: usize,
+    /// Between the columns of two threads.
+    gap: &'static str,
     threads: Vec<(String, usize)>,
     right: Option<Right>,
 }
@@ -39,41 +43,42 @@ impl Layout {
             ascii: options.ascii,
             full: true,
         };
-        let times = rows.iter().map(|row| row.at_ns);
-        let clock = Clock::new(times.clone(), options.ascii);
-        let texts = times.map(|at| clock.text(at).chars().count());
+        let moments = rows.iter().filter(|row| !row.settled || rows.len() == 1);
+        let clock = Clock::new(moments.map(|row| row.at_ns), options.ascii);
+        let texts = rows.iter().map(|row| clock.text(row.at_ns).chars().count());
         let time = texts.max().unwrap_or(0).max("time".len());
-        let right = Right::new(header, rows, style);
-        let room = options
-            .width
-            .saturating_sub(time)
-            .saturating_sub(right.as_ref().map_or(0, |right| right.width() + GAP.len()));
         let natural = |style: Style| -> Vec<usize> {
             let names = header.threads.iter().map(|name| name.chars().count());
             let mut widths: Vec<_> = names.collect();
             for row in rows {
                 for (column, cell) in &row.cells {
-                    let width = style
-                        .pieces(cell, &mut Used::default())
-                        .join(" ")
-                        .chars()
-                        .count();
-                    widths[*column] = widths[*column].max(width);
+                    let pieces = style.pieces(cell, row, &mut Used::default());
+                    widths[*column] = widths[*column].max(pieces.join(" ").chars().count());
                 }
             }
             widths
         };
-        let total = |widths: &[usize]| widths.iter().map(|width| width + GAP.len()).sum::<usize>();
+        let mut right = Right::new(header, rows, style, MOST_WAITERS[0]);
+        let mut gap = GAP;
+        // What is left for the threads, their gaps taken off.
+        let room = |right: &Option<Right>, gap: &str| {
+            let right = right.as_ref().map_or(0, |right| right.width() + GAP.len());
+            let gaps = gap.len() * header.threads.len().saturating_sub(1) + GAP.len();
+            options.width.saturating_sub(time + right + gaps)
+        };
         let mut widths = natural(style);
-        if total(&widths) > room {
+        if widths.iter().sum::<usize>() > room(&right, gap) {
             style.full = false;
             widths = natural(style);
         }
-        if total(&widths) > room {
-            share(
-                &mut widths,
-                room.saturating_sub(GAP.len() * header.threads.len()),
-            );
+        if widths.iter().sum::<usize>() > room(&right, gap) {
+            right = Right::new(header, rows, style, MOST_WAITERS[1]);
+            share(&mut widths, room(&right, gap));
+            if widths.iter().any(|width| *width < 2 * LEAST) {
+                gap = &GAP[1..];
+                widths = natural(style);
+                share(&mut widths, room(&right, gap));
+            }
         }
         let threads = header.threads.iter().zip(widths);
         let threads = threads.map(|(name, width)| {
@@ -87,6 +92,7 @@ impl Layout {
             width: options.width,
             clock,
             time,
+            gap,
             threads: threads.collect(),
             right,
         }
@@ -96,9 +102,10 @@ impl Layout {
         let rule = |width: usize| self.style.rule().repeat(width);
         let mut names = format!("{:1$}", "time", self.time);
         let mut rules = rule(self.time);
-        for (name, width) in &self.threads {
-            names.push_str(&format!("{GAP}{name:width$}"));
-            rules.push_str(&format!("{GAP}{}", rule(*width)));
+        for (column, (name, width)) in self.threads.iter().enumerate() {
+            let gap = self.gap(column);
+            names.push_str(&format!("{gap}{name:width$}"));
+            rules.push_str(&format!("{gap}{}", rule(*width)));
         }
         if let Some(right) = &self.right {
             line(
@@ -114,12 +121,17 @@ impl Layout {
         line(out, &rules);
     }
 
+    /// In front of a thread's column.
+    fn gap(&self, column: usize) -> &'static str {
+        if column == 0 { GAP } else { self.gap }
+    }
+
     /// A row, on as many lines as it takes.
     pub(crate) fn row(&self, row: &Row<'_>, out: &mut String) {
         let mut used = Used::default();
         let cells: Vec<_> = (self.threads.iter().enumerate())
             .map(|(column, (_, width))| match row.cells.get(&column) {
-                Some(cell) => self.wrap(&self.style.pieces(cell, &mut used), *width),
+                Some(cell) => self.wrap(&self.style.pieces(cell, row, &mut used), *width),
                 None => Vec::new(),
             })
             .collect();
@@ -127,7 +139,7 @@ impl Layout {
             Some(right) => row
                 .ports
                 .iter()
-                .map(|cell| right.cells(cell, self.style))
+                .map(|cell| right.cells(cell, row, self.style))
                 .collect(),
             None => Vec::new(),
         };
@@ -163,7 +175,7 @@ impl Layout {
                         Lane::Waits => self.style.waits(),
                     },
                 };
-                text.push_str(&format!("{GAP}{cell:width$}"));
+                text.push_str(&format!("{}{cell:width$}", self.gap(column)));
             }
             if let (Some(right), Some(cells)) = (&self.right, right.pop()) {
                 text.push_str(GAP);
@@ -173,59 +185,67 @@ impl Layout {
         }
     }
 
-    /// Breaks what a cell says into lines of `width`.
+    /// Breaks what a cell says into lines of `width`: between pieces, else between words, else
+    /// between words that had better stay together.
     fn wrap(&self, pieces: &[String], width: usize) -> Vec<String> {
         const INDENT: &str = "  ";
         let mut lines: Vec<String> = Vec::new();
-        let fits =
-            |line: &str, more: &str| line.chars().count() + 1 + more.chars().count() <= width;
-        let room = width.saturating_sub(INDENT.len());
-        for piece in pieces {
+        let mut add = |text: &str, joins: bool, last: bool| -> bool {
+            let length = text.chars().count();
+            let room = if lines.is_empty() {
+                width
+            } else {
+                width.saturating_sub(INDENT.len())
+            };
             match lines.last_mut() {
-                Some(line) if fits(line, piece) => {
+                Some(line) if joins && line.chars().count() + 1 + length <= width => {
                     line.push(' ');
-                    line.push_str(piece);
-                    continue;
+                    line.push_str(text);
                 }
-                Some(_) if piece.chars().count() <= room => {
-                    lines.push(format!("{INDENT}{piece}"));
-                    continue;
+                _ if length > room && !last => return false,
+                line => {
+                    let indent = if line.is_some() { INDENT } else { "" };
+                    let text = clip(text, room, self.style.ellipsis());
+                    lines.push(format!("{indent}{text}"));
                 }
-                None if piece.chars().count() <= width => {
-                    lines.push(piece.clone());
-                    continue;
-                }
-                _ => {}
             }
-            // It must be broken inside.
-            let mut fresh = true;
+            true
+        };
+        for piece in pieces {
+            if add(piece, true, false) {
+                continue;
+            }
+            // The words of a piece that was broken stand by themselves.
+            let mut joins = false;
             for word in piece.split(' ') {
-                match lines.last_mut() {
-                    Some(line) if !fresh && fits(line, word) => {
-                        line.push(' ');
-                        line.push_str(word);
+                if !add(word, joins, false) {
+                    let (call, word) = word.split_at(word.find('(').map_or(0, |at| at + 1));
+                    if !call.is_empty() {
+                        add(call, joins, true);
+                        joins = false;
                     }
-                    Some(_) => {
-                        let word = clip(word, room, self.style.ellipsis());
-                        lines.push(format!("{INDENT}{word}"));
+                    for part in word.split(NO_BREAK) {
+                        add(part, joins, true);
+                        joins = true;
                     }
-                    None => lines.push(clip(word, width, self.style.ellipsis()).into_owned()),
                 }
-                fresh = false;
+                joins = true;
             }
+        }
+        for line in &mut lines {
+            *line = line.replace(NO_BREAK, " ");
         }
         lines
     }
 
     /// Explains what the rows use.
     pub(crate) fn legend(&self, rows: &[&Row<'_>], out: &mut String) {
-        out.push('\n');
         let style = self.style;
         let mut used = Used::default();
         let mut lanes = BTreeSet::new();
         for row in rows {
             for cell in row.cells.values() {
-                style.pieces(cell, &mut used);
+                style.pieces(cell, row, &mut used);
             }
             let quiet = (0..row.lanes.len()).filter(|column| !row.cells.contains_key(column));
             lanes.extend(quiet.map(|column| row.lanes[column] as u8));
@@ -252,6 +272,9 @@ impl Layout {
         if used.later {
             items.push("+ so much later".to_owned());
         }
+        if !items.is_empty() || self.right.is_some() {
+            out.push('\n');
+        }
         paragraph(out, &items, self.width);
         let mut items: Vec<_> = used
             .calls
@@ -275,7 +298,7 @@ impl Layout {
         if self.right.is_some() {
             let items = [
                 "depth: packets in the queue".to_owned(),
-                "active: threads of the port that are not blocked".to_owned(),
+                "active: threads of the port that are not blocked/the limit".to_owned(),
                 "waiters: oldest first".to_owned(),
             ];
             paragraph(out, &items, self.width);
@@ -284,24 +307,27 @@ impl Layout {
 }
 
 impl Right {
-    fn new(header: &Header, rows: &[&Row<'_>], style: Style) -> Option<Self> {
+    fn new(header: &Header, rows: &[&Row<'_>], style: Style, most: usize) -> Option<Self> {
         let mut right = Self {
             title: String::new(),
             columns: Vec::new(),
         };
-        let names = ["port", "depth", "active/limit", "waiters", ""];
+        let names = ["port", "depth", "active", "waiters", ""];
         let mut widths = names.map(str::len);
         let mut ports = BTreeSet::new();
-        for cell in rows.iter().flat_map(|row| &row.ports) {
+        let cells = rows
+            .iter()
+            .flat_map(|row| row.ports.iter().map(move |cell| (cell, row)));
+        for (cell, row) in cells {
             ports.insert(cell.port);
             right.columns = vec![("", usize::MAX); names.len()];
-            for (width, text) in widths.iter_mut().zip(right.cells(cell, style)) {
+            for (width, text) in widths.iter_mut().zip(right.cells(cell, row, style)) {
                 *width = (*width).max(text.chars().count());
             }
         }
         let only = ports.first()?;
         for width in &mut widths[3..] {
-            *width = (*width).min(MOST_WAITERS);
+            *width = (*width).min(most);
         }
         right.columns = names.into_iter().zip(widths).collect();
         if ports.len() == 1 && header.ports.len() <= 1 {
@@ -325,8 +351,14 @@ impl Right {
             .saturating_sub(GAP.len())
     }
 
-    fn cells(&self, cell: &PortCell<'_>, style: Style) -> [String; 5] {
-        let notes: Vec<_> = cell.notes.iter().map(|note| note.words()).collect();
+    fn cells(&self, cell: &PortCell<'_>, row: &Row<'_>, style: Style) -> [String; 5] {
+        let notes = cell
+            .notes
+            .iter()
+            .filter(|note| !note.shows_in_depth(cell, row));
+        let notes: Vec<_> = notes
+            .map(|note| note.words().replace(NO_BREAK, " "))
+            .collect();
         let notes = notes.join(", ");
         let port = cell.port.to_owned();
         let cells = match cell.state {
@@ -376,21 +408,50 @@ fn share(widths: &mut [usize], room: usize) {
     }
 }
 
-/// Names beside each other; of those that differ in a number only, the number:
-/// `worker-1,2 main`.
+/// Names beside each other; of those that differ in a number only, the numbers:
+/// `main worker-1..3,7`.
 fn together(names: &[Cow<'_, str>]) -> String {
     let mut text = String::new();
-    let mut last = None;
-    for name in names {
-        let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
-        let number = &name[stem.len()..];
+    let mut names = names.iter().map(|name| split_number(name)).peekable();
+    while let Some((stem, number)) = names.next() {
         if !text.is_empty() {
-            text.push(if last == Some(stem) { ',' } else { ' ' });
+            text.push(' ');
         }
-        text.push_str(if last == Some(stem) { number } else { name });
-        last = (!stem.is_empty() && !number.is_empty()).then_some(stem);
+        text.push_str(stem);
+        let Some(mut last) = number else { continue };
+        text.push_str(&last.to_string());
+        // The last of a run of numbers that is not written yet, and how long the run is.
+        let mut run = 1;
+        let close = |text: &mut String, last: u64, run: usize| match run {
+            1 => {}
+            2 => text.push_str(&format!(",{last}")),
+            _ => text.push_str(&format!("..{last}")),
+        };
+        while let Some((_, Some(next))) =
+            names.next_if(|(other, next)| *other == stem && next.is_some())
+        {
+            if last.checked_add(1) == Some(next) {
+                run += 1;
+            } else {
+                close(&mut text, last, run);
+                text.push_str(&format!(",{next}"));
+                run = 1;
+            }
+            last = next;
+        }
+        close(&mut text, last, run);
     }
     text
+}
+
+/// A name and the number at its end, if it has one that can be taken off and put back.
+fn split_number(name: &str) -> (&str, Option<u64>) {
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = &name[stem.len()..];
+    match digits.parse::<u64>() {
+        Ok(number) if !stem.is_empty() && number.to_string() == digits => (stem, Some(number)),
+        _ => (name, None),
+    }
 }
 
 /// A line without blanks at its end.

@@ -1,6 +1,6 @@
 //! The words and signs of the view.
 
-use super::rows::{Acts, Cell, Ends, Note};
+use super::rows::{Acts, Cell, Ends, Note, PortCell, Row};
 use crate::{Change, SeenPacket, SeenResult};
 use iocp_model::{NtStatus, Win32Error};
 use std::{borrow::Cow, collections::BTreeSet};
@@ -91,7 +91,7 @@ impl Style {
     }
 
     /// What a cell says, in pieces between which a line may be broken.
-    pub(super) fn pieces(self, cell: &Cell<'_>, used: &mut Used) -> Vec<String> {
+    pub(super) fn pieces(self, cell: &Cell<'_>, row: &Row<'_>, used: &mut Used) -> Vec<String> {
         let mut pieces = Vec::new();
         match &cell.acts {
             Some(Acts::Calls { call, with }) => {
@@ -105,7 +105,7 @@ impl Style {
             None => {}
         }
         for note in &cell.notes {
-            if let Some(text) = note.beside(cell) {
+            if let Some(text) = note.beside(cell, row) {
                 let apart = if pieces.is_empty() {
                     ""
                 } else {
@@ -118,8 +118,10 @@ impl Style {
             Some(Ends::Returns { result, after_ns }) => {
                 pieces.push(self.returned(cell, result, *after_ns, used));
             }
-            Some(Ends::GoesOn { seen: true }) => pieces.push("goes on".to_owned()),
-            Some(Ends::GoesOn { seen: false }) => pieces.push("goes on after a pause".to_owned()),
+            Some(Ends::GoesOn { seen }) => {
+                let how = if *seen { "" } else { " after a pause" };
+                pieces.push(format!("{} goes on{how}", self.returns()));
+            }
             None => {}
         }
         if cell.exits {
@@ -140,21 +142,16 @@ impl Style {
         pieces
     }
 
-    fn arguments<'a>(self, with: &'a str, used: &mut Used) -> Cow<'a, str> {
-        if self.ascii || !with.contains("infinite") {
-            return with.into();
-        }
-        let words: Vec<_> = with
-            .split(", ")
-            .map(|word| match word {
-                "infinite" => {
-                    used.infinite = true;
-                    self.infinite()
-                }
-                word => word,
-            })
-            .collect();
-        words.join(", ").into()
+    /// Arguments, each of which stays together.
+    fn arguments(self, with: &str, used: &mut Used) -> String {
+        let words = with.split(", ").map(|word| match word {
+            "infinite" => {
+                used.infinite = true;
+                self.infinite().to_owned()
+            }
+            word => word.replace(' ', "\u{a0}"),
+        });
+        words.collect::<Vec<_>>().join(", ")
     }
 
     fn returned(
@@ -172,14 +169,14 @@ impl Style {
             used.returns = true;
             self.returns()
         };
-        let mut text = format!("{sign} {}", outcome(result, used));
+        let mut text = format!("{sign}\u{a0}{}", outcome(result, used));
         if cell.notes.iter().any(|note| note.what == Change::HandedOff) {
             text.push_str(" (queued)");
         }
         if after_ns > 0 {
             used.later = true;
             text.push_str(" +");
-            text.push_str(&duration(after_ns, self.ascii));
+            text.push_str(&duration(after_ns, self.ascii).replace(' ', "\u{a0}"));
         }
         text
     }
@@ -190,10 +187,10 @@ fn outcome(result: &SeenResult, used: &mut Used) -> String {
     let mut parts = Vec::new();
     match result.packets.as_slice() {
         [] => {}
-        [packet] => parts.push(format!("key {}", key(packet, used))),
+        [packet] => parts.push(format!("key\u{a0}{}", key(packet, used))),
         packets => {
             let keys: Vec<_> = packets.iter().map(|packet| key(packet, used)).collect();
-            parts.push(format!("keys {}", keys.join(" ")));
+            parts.push(format!("keys\u{a0}{}", keys.join(" ")));
         }
     }
     let word = result.word();
@@ -202,7 +199,7 @@ fn outcome(result: &SeenResult, used: &mut Used) -> String {
         (Some(error), _) => {
             used.errors.insert(error);
             let word = if word == "packet" { "failed" } else { word };
-            parts.push(format!("{word} {error}"));
+            parts.push(format!("{word}\u{a0}{error}"));
         }
         (None, Some(status)) => {
             used.statuses.insert(status);
@@ -211,13 +208,13 @@ fn outcome(result: &SeenResult, used: &mut Used) -> String {
                 "packet" => "failed",
                 word => word,
             };
-            parts.push(format!("{word} {status:#x}"));
+            parts.push(format!("{word}\u{a0}{status:#x}"));
         }
         (None, None) if !result.success => parts.push("failed".to_owned()),
         (None, None) => {}
     }
     if let Some(count) = result.count {
-        parts.push(format!("count {count}"));
+        parts.push(format!("count\u{a0}{count}"));
     }
     if parts.is_empty() {
         parts.push("ok".to_owned());
@@ -250,7 +247,7 @@ impl Note<'_> {
     }
 
     /// The note in words, unless the rest of the cell says it already.
-    fn beside(&self, cell: &Cell<'_>) -> Option<String> {
+    fn beside(&self, cell: &Cell<'_>, row: &Row<'_>) -> Option<String> {
         let returned = match &cell.ends {
             Some(Ends::Returns { result, .. }) => Some(*result),
             _ => None,
@@ -271,13 +268,25 @@ impl Note<'_> {
             }
             Change::Expires => returned.is_some_and(|result| result.word() == "timeout"),
             Change::Unblocks => returned.is_some(),
+            // A dequeue joins its port, and the port's waiters are in the column on the right.
+            Change::Associated => match &cell.acts {
+                Some(Acts::Calls { with, .. }) => with.split(", ").next() == self.port,
+                _ => false,
+            },
+            Change::Waits => row.ports.iter().any(|cell| cell.state.is_some()),
             _ => false,
         };
         (!said).then(|| self.words())
     }
 
+    /// Is it a packet that a thread's call put into the queue, as the port's depth shows?
+    pub(super) fn shows_in_depth(&self, port: &PortCell<'_>, row: &Row<'_>) -> bool {
+        let called = |cell: &Cell<'_>| matches!(cell.acts, Some(Acts::Calls { .. }));
+        self.what == Change::Queued && port.state.is_some() && row.cells.values().any(called)
+    }
+
     pub(super) fn words(&self) -> String {
-        let key = self.key.map(|key| format!("key {key}"));
+        let key = self.key.map(|key| format!("key\u{a0}{key}"));
         let key = key.as_deref().unwrap_or("a packet");
         let port = self.port.unwrap_or("the port");
         match self.what {

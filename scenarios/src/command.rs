@@ -1,0 +1,224 @@
+//! The `iocp` command.
+//!
+//! Each subcommand is a file. What they share is here: the exit codes, how a scenario is found,
+//! how results are written.
+
+mod check;
+mod drive;
+mod record;
+mod rules;
+mod run;
+mod scenario;
+
+use crate::{
+    catalogue,
+    file::{self, Scenario},
+    near::nearest,
+};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use iocp_model::Profile;
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// How the command ends. The numbers are promised in the documentation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Exit {
+    /// It holds; it conforms; it was done.
+    Holds = 0,
+    /// It is violated; it diverges.
+    Violated = 1,
+    /// The input or the usage is wrong.
+    BadInput = 2,
+    /// A limit was reached before the answer was known.
+    NoVerdict = 3,
+}
+
+/// What a subcommand gives back: an exit, or what is wrong with its input.
+type Result<T = Exit> = std::result::Result<T, Problem>;
+
+/// What is wrong with the input: shown on standard error, exit 2.
+enum Problem {
+    /// A sentence.
+    Sentence(String),
+    /// A place in a scenario file.
+    Scenario(Box<file::ScenarioError>),
+    /// Nobody reads the output any more; not an error.
+    OutputClosed,
+}
+
+impl Problem {
+    fn new(sentence: impl Display) -> Self {
+        Self::Sentence(sentence.to_string())
+    }
+
+    /// Something could not be done with a file.
+    fn file(doing: &str, path: &Path, error: &io::Error) -> Self {
+        Self::Sentence(format!("cannot {doing} {}: {error}", path.display()))
+    }
+}
+
+impl From<file::ScenarioError> for Problem {
+    fn from(error: file::ScenarioError) -> Self {
+        Self::Scenario(Box::new(error))
+    }
+}
+
+/// Writing to standard output failed.
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::OutputClosed
+        } else {
+            Self::Sentence(format!("cannot write the output: {error}"))
+        }
+    }
+}
+
+/// A deterministic model of Windows I/O completion ports.
+///
+/// A SCENARIO is a file, or the name of one in the catalogue (`iocp scenario list`).
+///
+/// Exit codes: 0 it holds, 1 it is violated or diverges, 2 the input or the usage is wrong, 3 a
+/// limit was reached before the answer was known, 101 a bug in iocp.
+#[derive(Parser)]
+#[command(name = "iocp", version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a scenario on the model under one schedule, and show the trace.
+    Run(run::Arguments),
+    /// Check recordings against the model; without files, all that are shipped.
+    Check(check::Arguments),
+    /// Record scenarios on the kernel of this machine (Windows, or Wine).
+    Record(record::Arguments),
+    /// Show the rule book, and where each rule is in code, tests and scenarios.
+    Rules(rules::Arguments),
+    /// Serve the model to another program: a JSON request a line in, an answer a line out.
+    Drive(drive::Arguments),
+    /// List, show or make scenarios.
+    Scenario(scenario::Arguments),
+    /// Print the completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How results are written.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+enum Format {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+}
+
+/// Runs the command on the process's arguments.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Usage errors go to standard error with exit 2, help and version to standard output.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let result = match cli.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Record(arguments) => record::run(&arguments),
+        Command::Rules(arguments) => rules::run(&arguments),
+        Command::Drive(arguments) => drive::run(&arguments),
+        Command::Scenario(arguments) => scenario::run(&arguments),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "iocp", &mut io::stdout());
+            Ok(Exit::Holds)
+        }
+    };
+    let exit = match result {
+        Ok(exit) => exit,
+        Err(Problem::OutputClosed) => Exit::Holds,
+        Err(Problem::Sentence(sentence)) => {
+            eprintln!("iocp: {sentence}");
+            Exit::BadInput
+        }
+        Err(Problem::Scenario(error)) => {
+            eprintln!("{:?}", miette::Report::new(*error));
+            Exit::BadInput
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+/// Finds a scenario: a file, or a name in the catalogue.
+fn find_scenario(argument: &str) -> Result<Scenario> {
+    let path = PathBuf::from(argument);
+    let looks_like_a_path = argument.ends_with(".toml") || argument.contains(['/', '\\']);
+    if !looks_like_a_path {
+        if let Some(entry) = catalogue::find(argument) {
+            return Ok(file::parse(entry.name, entry.text)?);
+        }
+        if !path.exists() {
+            let names = catalogue::all().iter().map(|entry| entry.name);
+            let near = nearest(argument, names)
+                .map(|near| format!(" Did you mean \"{near}\"?"))
+                .unwrap_or_default();
+            return Err(Problem::new(format!(
+                "there is no scenario \"{argument}\", neither in the catalogue nor as a file.{near} \
+                 `iocp scenario list` shows the catalogue."
+            )));
+        }
+    }
+    let bytes = read_at_most(&path, file::MOST_BYTES as u64 + 1)?;
+    Ok(file::parse_bytes(argument, &bytes)?)
+}
+
+/// Reads a file, but no more of it than `most` bytes.
+fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>> {
+    use io::Read;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(most).read_to_end(&mut bytes))
+        .map_err(|error| Problem::file("read", path, &error))?;
+    Ok(bytes)
+}
+
+/// A profile by name, for clap.
+fn profile(name: &str) -> std::result::Result<Profile, String> {
+    Profile::find(name).ok_or_else(|| {
+        let names: Vec<_> = Profile::ALL.iter().map(|profile| profile.name).collect();
+        let near = nearest(name, names.iter().copied())
+            .map(|near| format!("did you mean \"{near}\"? "))
+            .unwrap_or_default();
+        format!("{near}the profiles are {}", names.join(", "))
+    })
+}
+
+/// Standard output, buffered. Flush it before the end: what is lost on drop is lost in silence.
+fn output() -> io::BufWriter<io::StdoutLock<'static>> {
+    io::BufWriter::with_capacity(1 << 16, io::stdout().lock())
+}
+
+/// Writes one JSON value on standard output.
+fn print_json(value: &serde_json::Value) -> Result<()> {
+    let mut out = output();
+    serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from)?;
+    writeln!(out)?;
+    Ok(out.flush()?)
+}
+
+/// The columns of the terminal, or 120.
+fn terminal_width() -> usize {
+    std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok())
+        .unwrap_or(120)
+}

@@ -1,0 +1,416 @@
+//! `iocp check`: is each recording explained by some schedule of the model?
+
+use super::{Exit, Format, Problem, Result, output, print_json, profile};
+use crate::recordings;
+use clap::Args;
+use iocp_model::Profile;
+use iocp_scheduler::{
+    Program, State, Workload,
+    conform::{self, Divergence, Options, Verdict},
+};
+use iocp_traces::{ReadError, Trace, Verdict as Expected, columns};
+use std::{
+    fs::File,
+    io::{BufReader, IsTerminal, Write},
+    path::PathBuf,
+    time::Instant,
+};
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// Recordings; without any, all that are shipped.
+    files: Vec<PathBuf>,
+    /// Check against these profiles only; without it, against those of which the recording's header
+    /// expects something, or else against the newest Windows.
+    #[arg(long, value_parser = profile)]
+    profile: Vec<Profile>,
+    /// Assume up to so many waits that the recording does not show.
+    #[arg(long, value_name = "WAITS", default_value_t = 0)]
+    hidden_waits: u32,
+    /// A call that the model completes must return within so many milliseconds; 0 for any time.
+    #[arg(long, value_name = "MS", default_value_t = 250)]
+    prompt: u64,
+    /// Look at so many states before giving up.
+    #[arg(long, value_name = "STATES", default_value_t = 2_000_000)]
+    most_states: u64,
+    /// Show each divergence, also those that are expected.
+    #[arg(long)]
+    explain: bool,
+    /// The format of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// One recording, checked.
+struct Checked {
+    file: String,
+    scenario: String,
+    producer: String,
+    events: usize,
+    trace: Trace,
+    program: Program,
+    verdicts: Vec<Judged>,
+}
+
+/// What one profile says of it.
+struct Judged {
+    profile: Profile,
+    verdict: Verdict,
+    expected: Option<Expected>,
+}
+
+impl Judged {
+    fn word(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Conforms { .. } => "conforms",
+            Verdict::Diverges(_) => "diverges",
+            Verdict::NoVerdict { .. } => "no verdict",
+        }
+    }
+
+    /// A divergence that was expected is as good as conformance.
+    fn exit(&self) -> Exit {
+        match (&self.verdict, self.expected) {
+            (Verdict::NoVerdict { .. }, _) => Exit::NoVerdict,
+            (Verdict::Conforms { .. }, None | Some(Expected::Conforms))
+            | (Verdict::Diverges(_), Some(Expected::Diverges)) => Exit::Holds,
+            _ => Exit::Violated,
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result {
+    let begin = Instant::now();
+    let options = Options {
+        most_states: arguments.most_states,
+        prompt_ns: (arguments.prompt > 0).then(|| arguments.prompt.saturating_mul(1_000_000)),
+        hidden_waits: arguments.hidden_waits,
+        ..Options::default()
+    };
+    let mut sources: Vec<(String, Source<'_>)> = Vec::new();
+    if arguments.files.is_empty() {
+        let shipped = recordings::all().iter();
+        sources.extend(shipped.map(|(name, bytes)| ((*name).to_owned(), Source::Shipped(bytes))));
+    } else {
+        let files = arguments.files.iter();
+        sources.extend(files.map(|path| (path.display().to_string(), Source::File(path))));
+    }
+    let mut out = output();
+    let mut all = Vec::new();
+    let mut exit = Exit::Holds;
+    let mut unreadable = 0;
+    let progress = std::io::stderr().is_terminal() && arguments.format == Format::Human;
+    for (index, (name, source)) in sources.iter().enumerate() {
+        if progress {
+            eprint!("\r{} of {} recordings", index, sources.len());
+        }
+        let checked = match check(name, source, arguments, options) {
+            Ok(checked) => checked,
+            Err(problem) => {
+                // One bad file does not lose what is said of the others.
+                if progress {
+                    eprint!("\r{:30}\r", "");
+                }
+                eprintln!("iocp: {problem}");
+                unreadable += 1;
+                continue;
+            }
+        };
+        exit = exit.max_severity(&checked);
+        if arguments.format == Format::Human {
+            if progress {
+                eprint!("\r{:30}\r", "");
+            }
+            line(&mut out, &checked)?;
+            for judged in &checked.verdicts {
+                let surprising = judged.exit() != Exit::Holds;
+                if surprising || (arguments.explain && judged.exit() == Exit::Holds) {
+                    explain(&mut out, &checked, judged, arguments)?;
+                }
+            }
+            out.flush()?;
+        }
+        all.push(checked);
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    match arguments.format {
+        Format::Human => {
+            summary(&mut out, &all, unreadable, seconds)?;
+            out.flush()?;
+        }
+        Format::Json => print_json(&json(&all, unreadable))?,
+    }
+    Ok(if unreadable > 0 { Exit::BadInput } else { exit })
+}
+
+impl Exit {
+    /// The worse of two: violated before no verdict before holds.
+    fn max_severity(self, checked: &Checked) -> Self {
+        let rank = |exit| match exit {
+            Self::Violated => 2,
+            Self::NoVerdict => 1,
+            _ => 0,
+        };
+        checked
+            .verdicts
+            .iter()
+            .map(Judged::exit)
+            .fold(self, |worst, exit| if rank(exit) > rank(worst) { exit } else { worst })
+    }
+}
+
+enum Source<'a> {
+    Shipped(&'a [u8]),
+    File(&'a PathBuf),
+}
+
+fn check(
+    name: &str,
+    source: &Source<'_>,
+    arguments: &Arguments,
+    options: Options,
+) -> std::result::Result<Checked, String> {
+    let readable = |error: ReadError| format!("{name}: {error}");
+    let trace = match source {
+        Source::Shipped(bytes) => Trace::read(*bytes).map_err(readable)?,
+        Source::File(path) => {
+            let file = File::open(path).map_err(|error| format!("cannot read {name}: {error}"))?;
+            Trace::read(BufReader::with_capacity(1 << 16, file)).map_err(readable)?
+        }
+    };
+    let workload: Workload = serde_json::from_value(trace.header.scenario.clone())
+        .map_err(|error| format!("{name}: line 1: the header's scenario cannot be read: {error}"))?;
+    let program = Program::compile(&workload)
+        .map_err(|error| format!("{name}: line 1: the header's scenario cannot be: {error}"))?;
+    let profiles: Vec<Profile> = if !arguments.profile.is_empty() {
+        arguments.profile.clone()
+    } else if trace.header.expect.is_empty() {
+        vec![Profile::default()]
+    } else {
+        let mut profiles = Vec::new();
+        for name_of in trace.header.expect.keys() {
+            let profile = Profile::find(name_of).ok_or_else(|| {
+                format!("{name}: line 1: the header expects something of the unknown profile \"{name_of}\"")
+            })?;
+            profiles.push(profile);
+        }
+        profiles
+    };
+    let mut verdicts = Vec::new();
+    for profile in profiles {
+        let verdict = conform::check(&program, profile.semantics, &trace, options)
+            .map_err(|error| format!("{name}: {error}"))?;
+        verdicts.push(Judged {
+            profile,
+            verdict,
+            expected: trace.header.expect.get(profile.name).copied(),
+        });
+    }
+    Ok(Checked {
+        file: name.to_owned(),
+        scenario: workload.name,
+        producer: trace.header.producer.name().into_owned(),
+        events: trace.events.len(),
+        trace,
+        program,
+        verdicts,
+    })
+}
+
+fn line(out: &mut impl Write, checked: &Checked) -> std::io::Result<()> {
+    let verdicts: Vec<_> = checked
+        .verdicts
+        .iter()
+        .map(|judged| format!("{} {}", judged.profile.name, judged.word()))
+        .collect();
+    let worst = checked.verdicts.iter().map(Judged::exit).max().unwrap_or(Exit::Holds);
+    let expected = match worst {
+        Exit::Holds if checked.verdicts.iter().any(|judged| judged.expected.is_some()) => "as expected",
+        Exit::Holds => "",
+        Exit::NoVerdict => "no verdict",
+        _ => "NOT AS EXPECTED",
+    };
+    let text = format!(
+        "{:<28} {:<10} {:>6} events  {:<48} {expected}",
+        checked.scenario,
+        checked.producer,
+        checked.events,
+        verdicts.join(", "),
+    );
+    writeln!(out, "{}", text.trim_end())
+}
+
+/// The longest conforming prefix, what the model could have done there, and what the recording did.
+fn explain(
+    out: &mut impl Write,
+    checked: &Checked,
+    judged: &Judged,
+    arguments: &Arguments,
+) -> std::io::Result<()> {
+    let profile = judged.profile.name;
+    match &judged.verdict {
+        Verdict::Conforms { states } => {
+            if judged.exit() != Exit::Holds {
+                writeln!(
+                    out,
+                    "\n  {} conforms to {profile} ({states} states), though its header says that it diverges.\n",
+                    checked.file
+                )?;
+            }
+        }
+        Verdict::NoVerdict { states, events } => {
+            writeln!(
+                out,
+                "\n  {}: no verdict under {profile} after {states} states; {events} of {} events are explained. \
+                 --most-states N looks at more.\n",
+                checked.file, checked.events
+            )?;
+        }
+        Verdict::Diverges(divergence) => divergence_in_full(out, checked, profile, divergence, arguments)?,
+    }
+    Ok(())
+}
+
+fn divergence_in_full(
+    out: &mut impl Write,
+    checked: &Checked,
+    profile: &str,
+    divergence: &Divergence,
+    _arguments: &Arguments,
+) -> std::io::Result<()> {
+    let Divergence {
+        event,
+        recorded,
+        possible,
+        states,
+        more_states,
+        ..
+    } = divergence;
+    writeln!(out, "\n  {}: no schedule of {profile} explains event {} of {}.", checked.file, event + 1, checked.events)?;
+    writeln!(out, "\n  As far as it is explained:\n")?;
+    let prefix = Trace {
+        header: checked.trace.header.clone(),
+        events: checked.trace.events[..*event].to_vec(),
+    };
+    let options = columns::Options {
+        width: super::terminal_width().saturating_sub(4),
+        title: false,
+        legend: false,
+        ..Default::default()
+    };
+    for row in columns::columns(&prefix, &options).lines() {
+        writeln!(out, "    {row}")?;
+    }
+    writeln!(out, "\n  Then the recording: {recorded}.")?;
+    writeln!(out, "  The model there{}:", if states.len() == 1 { "" } else { ", in one of these states" })?;
+    for state in states {
+        writeln!(out, "    {}", describe_state(&checked.program, state))?;
+    }
+    if *more_states {
+        writeln!(out, "    and more")?;
+    }
+    if possible.is_empty() {
+        writeln!(out, "  It could do nothing about that thread.")?;
+    } else {
+        writeln!(out, "  It could have done instead:")?;
+        for one in possible {
+            writeln!(out, "    {one}")?;
+        }
+    }
+    writeln!(out)
+}
+
+/// The ports of a state, in a line: "p: depth 1, active 1 of 1, waiters a b (b next)".
+fn describe_state(program: &Program, state: &State) -> String {
+    let mut ports = Vec::new();
+    for (index, port) in state.system.ports().iter().enumerate() {
+        let name = iocp_model::PortId::new(index).map(|id| program.port_name(id)).unwrap_or_default();
+        let waiters: Vec<_> = port.waiters.iter().map(|&waiter| program.thread_name(waiter)).collect();
+        let waiters = if waiters.is_empty() {
+            "nobody waits".to_owned()
+        } else {
+            format!("waiting {}", waiters.join(" "))
+        };
+        ports.push(format!("{name}: depth {}, active {} of {}, {waiters}", port.depth(), port.active, port.limit));
+    }
+    ports.join("; ")
+}
+
+fn summary(
+    out: &mut impl Write,
+    all: &[Checked],
+    unreadable: usize,
+    seconds: f64,
+) -> std::io::Result<()> {
+    let judged = || all.iter().flat_map(|checked| &checked.verdicts);
+    let as_expected = all
+        .iter()
+        .filter(|checked| checked.verdicts.iter().all(|judged| judged.exit() == Exit::Holds))
+        .count();
+    let mut profiles: Vec<&str> = judged().map(|judged| judged.profile.name).collect();
+    profiles.sort_unstable();
+    profiles.dedup();
+    let counts: Vec<String> = profiles
+        .iter()
+        .map(|name| {
+            let count = |word: &str| {
+                judged().filter(|judged| judged.profile.name == *name && judged.word() == word).count()
+            };
+            let mut text = format!("{name}: {} conform, {} diverge", count("conforms"), count("diverges"));
+            if count("no verdict") > 0 {
+                text += &format!(", {} without verdict", count("no verdict"));
+            }
+            text
+        })
+        .collect();
+    let expecting = all
+        .iter()
+        .any(|checked| checked.verdicts.iter().any(|judged| judged.expected.is_some()));
+    let fine = if expecting { "as expected" } else { "conforming" };
+    writeln!(
+        out,
+        "\n{} recordings, {as_expected} {fine}{} ({}). {:.1} s.",
+        all.len(),
+        if unreadable > 0 { format!(", {unreadable} unreadable") } else { String::new() },
+        counts.join("; "),
+        seconds
+    )
+}
+
+fn json(all: &[Checked], unreadable: usize) -> serde_json::Value {
+    let recordings: Vec<_> = all
+        .iter()
+        .map(|checked| {
+            let verdicts: Vec<_> = checked
+                .verdicts
+                .iter()
+                .map(|judged| {
+                    let mut value = serde_json::json!({
+                        "profile": judged.profile.name,
+                        "verdict": judged.word(),
+                        "expected": judged.expected.map(Expected::name),
+                        "ok": judged.exit() == Exit::Holds,
+                    });
+                    if let Verdict::Diverges(divergence) = &judged.verdict {
+                        value["event"] = (divergence.event + 1).into();
+                        value["recorded"] = divergence.recorded.clone().into();
+                        value["possible"] = divergence.possible.clone().into();
+                        let states = divergence.states.iter();
+                        let states: Vec<_> =
+                            states.map(|state| describe_state(&checked.program, state)).collect();
+                        value["states"] = states.into();
+                    }
+                    value
+                })
+                .collect();
+            serde_json::json!({
+                "file": checked.file,
+                "scenario": checked.scenario,
+                "producer": checked.trace.header.producer,
+                "events": checked.events,
+                "verdicts": verdicts,
+            })
+        })
+        .collect();
+    serde_json::json!({ "recordings": recordings, "unreadable": unreadable })
+}

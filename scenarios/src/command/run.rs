@@ -1,0 +1,467 @@
+//! `iocp run`: one schedule of a scenario on the model.
+
+use super::{Exit, Format, Problem, Result, find_scenario, output, print_json, profile, read_at_most};
+use clap::{Args, ValueEnum};
+use iocp_model::{Observer, Profile, Returned, ThreadId, ThreadState, rules::RuleId};
+use iocp_scheduler::{
+    End, Op, Program, Run, RunError, State, Watch,
+    expect::{self, Collector, Failure},
+    program::CallOp,
+    run::{Options, RunWatch},
+    strategy::{Pct, Random, Recorded, Replay, RoundRobin, Schedule, Strategy},
+    trace::{Tracer, header},
+};
+use iocp_traces::{Event, Header, Trace, Writer, columns};
+use std::{
+    fs::File,
+    io::{BufWriter, Write},
+    path::PathBuf,
+};
+
+/// The longest schedule that is read, in bytes.
+const MOST_SCHEDULE_BYTES: u64 = 256 << 20;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The scenario: a file, or a name in the catalogue.
+    scenario: String,
+    /// The kernel that the model is to be.
+    #[arg(long, default_value = Profile::WINDOWS_10_1607.name, value_parser = profile)]
+    profile: Profile,
+    /// The seed of the strategy.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Who chooses what happens next.
+    #[arg(long, value_enum, default_value_t = Strategies::Random)]
+    strategy: Strategies,
+    /// Replay this schedule instead (one that --save-schedule wrote).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "strategy", "jitter"])]
+    replay: Option<PathBuf>,
+    /// Write the schedule to this file.
+    #[arg(long, value_name = "FILE")]
+    save_schedule: Option<PathBuf>,
+    /// Write the trace to this file, as JSON lines.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Stretch durations by a random part of so many percent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    jitter: u32,
+    /// Stop after so many steps.
+    #[arg(long, value_name = "STEPS", default_value_t = 1_000_000)]
+    most_steps: u64,
+    /// Show at most so many events on the terminal.
+    #[arg(long, value_name = "EVENTS", default_value_t = 2_000)]
+    show: usize,
+    /// Use ASCII characters only.
+    #[arg(long)]
+    ascii: bool,
+    /// The format of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Strategies {
+    /// Any choice is as likely as any other.
+    Random,
+    /// Random priorities with a few random changes (probabilistic concurrency testing).
+    Pct,
+    /// The threads in turn.
+    RoundRobin,
+}
+
+impl Strategies {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::Pct => "pct",
+            Self::RoundRobin => "round-robin",
+        }
+    }
+
+    fn make(self, seed: u64, program: &Program) -> Box<dyn Strategy> {
+        // A change for every tenth op or so, three of them: enough for bugs of depth four.
+        let steps = program.codes.iter().map(|code| code.ops.len() as u64).sum::<u64>() * 10;
+        match self {
+            Self::Random => Box::new(Random::new(seed)),
+            Self::Pct => Box::new(Pct::new(seed, program.threads.len(), steps, 4)),
+            Self::RoundRobin => Box::new(RoundRobin::default()),
+        }
+    }
+}
+
+/// What a run gave.
+struct Report {
+    header: Header,
+    events: Vec<Event<'static>>,
+    count: u64,
+    end: End,
+    steps: u64,
+    now_ns: u64,
+    failures: Vec<Failure>,
+    waiting: Vec<String>,
+    again: String,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result {
+    let scenario = find_scenario(&arguments.scenario)?;
+    let program = &scenario.program;
+    let replayed = match &arguments.replay {
+        Some(path) => Some(read_schedule(path, program)?),
+        None => None,
+    };
+    let mut profile = arguments.profile;
+    let mut jitter_percent = arguments.jitter;
+    if let Some(schedule) = &replayed {
+        profile = Profile::find(&schedule.profile).ok_or_else(|| {
+            Problem::new(format!("the schedule is for the unknown profile \"{}\"", schedule.profile))
+        })?;
+        jitter_percent = schedule.jitter_percent;
+    }
+    let strategy: Box<dyn Strategy> = match &replayed {
+        Some(schedule) => Box::new(Replay::new(schedule.answers(program).map_err(Problem::new)?)),
+        None => arguments.strategy.make(arguments.seed, program),
+    };
+    let name = if replayed.is_some() { "replay" } else { arguments.strategy.name() };
+    let header = header(program, profile.name, name, arguments.seed);
+    let options = Options {
+        most_steps: arguments.most_steps,
+        jitter_percent,
+    };
+    let mut run = Run::new(program, profile.semantics, Recorded::new(strategy), options)
+        .map_err(Problem::new)?;
+    let sink = Output::new(arguments, &header)?;
+    let mut watch = Both {
+        tracer: Tracer::new(program, sink, true),
+        collector: Collector::new(program),
+    };
+    let end = match run.finish(&mut watch) {
+        Ok(end) => end,
+        Err(error @ RunError::Bug(_)) => panic!("{error}"),
+        Err(error) => return Err(Problem::new(error)),
+    };
+    let outcome = watch.collector.finish(run.state().clone());
+    let failures = match end {
+        End::OutOfSteps => Vec::new(),
+        End::Finished | End::Settled => expect::check(program, profile.name, &outcome),
+    };
+    let sink = watch.tracer.into_sink();
+    let (steps, now_ns) = (run.steps(), run.now_ns());
+    let waiting = waiting(program, run.state());
+    let strategy = run.into_strategy();
+    if let Some(path) = &arguments.save_schedule {
+        let schedule = Schedule::new(program, profile.name, jitter_percent, &strategy.steps);
+        save_schedule(path, &schedule)?;
+    }
+    let (events, count) = sink.finish()?;
+    let report = Report {
+        header,
+        events,
+        count,
+        end,
+        steps,
+        now_ns,
+        failures,
+        waiting,
+        again: again(arguments, profile),
+    };
+    match arguments.format {
+        Format::Human => report.human(program, arguments)?,
+        Format::Json => print_json(&report.json(arguments, profile))?,
+    }
+    Ok(match end {
+        End::OutOfSteps => Exit::NoVerdict,
+        _ if report.failures.is_empty() => Exit::Holds,
+        _ => Exit::Violated,
+    })
+}
+
+/// The command that does the same again.
+fn again(arguments: &Arguments, profile: Profile) -> String {
+    let mut again = format!("iocp run {}", arguments.scenario);
+    if let Some(path) = &arguments.replay {
+        return format!("{again} --replay {}", path.display());
+    }
+    again += &format!(" --seed {}", arguments.seed);
+    if profile.name != Profile::default().name {
+        again += &format!(" --profile {}", profile.name);
+    }
+    if arguments.strategy != Strategies::Random {
+        again += &format!(" --strategy {}", arguments.strategy.name());
+    }
+    if arguments.jitter > 0 {
+        again += &format!(" --jitter {}", arguments.jitter);
+    }
+    again
+}
+
+fn read_schedule(path: &PathBuf, program: &Program) -> Result<Schedule> {
+    let bytes = read_at_most(path, MOST_SCHEDULE_BYTES)?;
+    let schedule: Schedule = serde_json::from_slice(&bytes).map_err(|error| {
+        Problem::new(format!(
+            "{} is not a schedule: {error}. --save-schedule writes one.",
+            path.display()
+        ))
+    })?;
+    if schedule.format != iocp_scheduler::strategy::FORMAT || schedule.version != 1 {
+        return Err(Problem::new(format!(
+            "{} says that it is \"{}\" version {}; a schedule is \"{}\" version 1",
+            path.display(),
+            schedule.format,
+            schedule.version,
+            iocp_scheduler::strategy::FORMAT
+        )));
+    }
+    if schedule.scenario != program.workload.name {
+        return Err(Problem::new(format!(
+            "{} is a schedule of the scenario \"{}\", not of \"{}\"",
+            path.display(),
+            schedule.scenario,
+            program.workload.name
+        )));
+    }
+    Ok(schedule)
+}
+
+fn save_schedule(path: &PathBuf, schedule: &Schedule) -> Result<()> {
+    let write = || {
+        let mut out = BufWriter::new(File::create(path)?);
+        serde_json::to_writer_pretty(&mut out, schedule)?;
+        writeln!(out)?;
+        out.flush()
+    };
+    write().map_err(|error| Problem::file("write", path, &error))
+}
+
+/// The threads that are left, and what they wait for.
+fn waiting(program: &Program, state: &State) -> Vec<String> {
+    use iocp_model::{Frame, Target};
+    let what = |id: ThreadId| {
+        let thread = state.system.thread(id);
+        let name = program.thread_name(id);
+        match (thread.state, thread.frame) {
+            (ThreadState::Terminated, _) => None,
+            (ThreadState::Suspended, _) => Some(format!("{name} is suspended")),
+            (ThreadState::Waiting, Frame::Dequeue(dequeue)) => {
+                Some(format!("{name} waits on {}", program.port_name(dequeue.port)))
+            }
+            (ThreadState::Waiting, Frame::Wait(wait)) => Some(match wait.target {
+                Target::Port(port) => {
+                    format!("{name} waits on the handle of {}", program.port_name(port))
+                }
+                Target::Thread(other) => {
+                    format!("{name} waits for the end of {}", program.thread_name(other))
+                }
+                _ => format!("{name} is blocked"),
+            }),
+            _ => match state.op(program, id) {
+                Op::Until(_, text) => Some(format!("{name} waits until {text}")),
+                _ => Some(format!("{name} is stuck")),
+            },
+        }
+    };
+    state.system.thread_ids().filter_map(what).collect()
+}
+
+/// Where the trace goes: into memory for the terminal, as far as it is shown, and to a file.
+struct Output {
+    shown: Vec<Event<'static>>,
+    most_shown: usize,
+    count: u64,
+    file: Option<(PathBuf, Writer<BufWriter<File>>)>,
+    error: Option<std::io::Error>,
+}
+
+impl Output {
+    fn new(arguments: &Arguments, header: &Header) -> Result<Self> {
+        let file = match &arguments.trace {
+            Some(path) => {
+                let open = || Writer::new(BufWriter::with_capacity(1 << 16, File::create(path)?), header);
+                Some((path.clone(), open().map_err(|error| Problem::file("write", path, &error))?))
+            }
+            None => None,
+        };
+        Ok(Self {
+            shown: Vec::new(),
+            most_shown: arguments.show,
+            count: 0,
+            file,
+            error: None,
+        })
+    }
+
+    fn finish(mut self) -> Result<(Vec<Event<'static>>, u64)> {
+        if let Some((path, writer)) = self.file {
+            let flushed = match self.error.take() {
+                Some(error) => Err(error),
+                None => writer.finish().map(drop),
+            };
+            flushed.map_err(|error| Problem::file("write", &path, &error))?;
+        }
+        Ok((self.shown, self.count))
+    }
+}
+
+impl iocp_scheduler::trace::Sink for Output {
+    fn event(&mut self, event: &Event<'_>) {
+        self.count += 1;
+        if self.shown.len() < self.most_shown {
+            self.shown.push(event.clone().into_owned());
+        }
+        if let (Some((_, writer)), None) = (&mut self.file, &self.error)
+            && let Err(error) = writer.event(event)
+        {
+            self.error = Some(error);
+        }
+    }
+}
+
+/// A tracer and a collector, both watching.
+struct Both<'p> {
+    tracer: Tracer<'p, Output>,
+    collector: Collector,
+}
+
+impl Observer for Both<'_> {
+    fn event(&mut self, event: iocp_model::Event) {
+        self.tracer.event(event);
+    }
+
+    fn rule(&mut self, _: RuleId) {}
+}
+
+impl Watch for Both<'_> {
+    fn begins(&mut self, thread: ThreadId, op: &CallOp) {
+        self.tracer.begins(thread, op);
+        self.collector.begins(thread, op);
+    }
+
+    fn ends(&mut self, thread: ThreadId, op: &CallOp, returned: &Returned) {
+        self.tracer.ends(thread, op, returned);
+        self.collector.ends(thread, op, returned);
+    }
+
+    fn does(&mut self, thread: ThreadId, op: &Op) {
+        self.tracer.does(thread, op);
+        self.collector.does(thread, op);
+    }
+
+    fn marked_twice(&mut self, thread: ThreadId, key: u64) {
+        self.collector.marked_twice(thread, key);
+    }
+
+    fn ended(&mut self, thread: ThreadId) {
+        self.tracer.ended(thread);
+    }
+}
+
+impl RunWatch for Both<'_> {
+    fn step_begins(&mut self, now_ns: u64) {
+        self.tracer.step_begins(now_ns);
+    }
+
+    fn step_ends(&mut self, state: &State) {
+        self.tracer.step_ends(state);
+        self.collector.step_ends(state);
+    }
+
+    fn waits_until(&mut self, thread: ThreadId, op: &Op) {
+        self.tracer.waits_until(thread, op);
+    }
+
+    fn settled(&mut self, now_ns: u64) {
+        self.tracer.settled(now_ns);
+    }
+}
+
+impl Report {
+    fn verdict(&self) -> &'static str {
+        match self.end {
+            End::OutOfSteps => "no-verdict",
+            _ if self.failures.is_empty() => "holds",
+            _ => "violated",
+        }
+    }
+
+    fn human(&self, program: &Program, arguments: &Arguments) -> Result<()> {
+        let mut out = output();
+        let workload = &program.workload;
+        match workload.title.as_str() {
+            "" => writeln!(out, "{}", workload.name)?,
+            title => writeln!(out, "{}: {title}", workload.name)?,
+        }
+        writeln!(out)?;
+        let trace = Trace {
+            header: self.header.clone(),
+            events: self.events.clone(),
+        };
+        let options = columns::Options {
+            ascii: arguments.ascii,
+            width: super::terminal_width(),
+            title: false,
+            legend: true,
+        };
+        write!(out, "{}", columns::columns(&trace, &options))?;
+        let hidden = self.count - self.events.len() as u64;
+        if hidden > 0 {
+            writeln!(out, "\n{hidden} more events are not shown; --show N shows more, --trace FILE writes all.")?;
+        }
+        writeln!(out)?;
+        let time = iocp_scheduler::workload::Time::Nanoseconds(self.now_ns);
+        let steps = self.steps;
+        match self.end {
+            End::Finished => writeln!(out, "All threads ended, after {steps} steps, at {time}.")?,
+            End::Settled => {
+                writeln!(out, "Nothing more can happen, after {steps} steps, at {time}: {}.", self.waiting.join("; "))?;
+            }
+            End::OutOfSteps => writeln!(
+                out,
+                "No verdict: stopped after {steps} steps, at {time}. --most-steps N allows more."
+            )?,
+        }
+        let checked = workload
+            .expect
+            .iter()
+            .filter(|expectation| match &self.header.producer {
+                iocp_traces::Producer::Simulator { profile, .. } => expect::applies(expectation, profile),
+                _ => false,
+            })
+            .count();
+        if self.end != End::OutOfSteps {
+            match (checked, self.failures.len()) {
+                (0, _) => writeln!(out, "The scenario expects nothing under this profile.")?,
+                (1, 0) => writeln!(out, "The one expectation holds.")?,
+                (all, 0) => writeln!(out, "All {all} expectations hold.")?,
+                (all, broken) => {
+                    writeln!(out, "{broken} of {all} expectations do not hold:")?;
+                    for failure in &self.failures {
+                        writeln!(out, "  {failure}")?;
+                    }
+                }
+            }
+        }
+        writeln!(out, "Again: {}", self.again)?;
+        Ok(out.flush()?)
+    }
+
+    fn json(&self, arguments: &Arguments, profile: Profile) -> serde_json::Value {
+        serde_json::json!({
+            "scenario": self.header.scenario.get("name"),
+            "profile": profile.name,
+            "seed": arguments.seed,
+            "verdict": self.verdict(),
+            "end": match self.end {
+                End::Finished => "finished",
+                End::Settled => "settled",
+                End::OutOfSteps => "out-of-steps",
+            },
+            "steps": self.steps,
+            "time_ns": self.now_ns,
+            "waiting": self.waiting,
+            "failures": self.failures.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "events": self.count,
+            "trace": self.events,
+            "again": self.again,
+        })
+    }
+}

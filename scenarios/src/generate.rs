@@ -1,0 +1,1 @@
+//! Random workloads from a seed.
