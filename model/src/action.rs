@@ -46,6 +46,8 @@ pub enum Action {
     Terminate(ThreadId),
     /// Somebody outside, or a driver, inserts a packet.
     Insert(Insert),
+    /// A thread inserts a packet, as a driver does on its behalf.
+    InsertAs(ThreadId, Insert),
     /// The device finishes a request.
     Complete {
         /// The request.

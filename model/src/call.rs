@@ -465,7 +465,8 @@ impl Returned {
         match self.api {
             Api::GetQueuedCompletionStatus => !self.packets.is_empty() && status.is_success(),
             Api::GetQueuedCompletionStatusEx => {
-                !self.packets.is_empty()
+                // Success without a packet: a batch of at most none, where that is allowed.
+                status == NtStatus::SUCCESS
                     || (self.apc_returns_true && status == NtStatus::USER_APC)
             }
             Api::WaitForSingleObject | Api::WaitOutside => {

@@ -89,6 +89,7 @@ impl Writer<'_> {
         self.byte(dequeue.api as u8);
         self.byte(flags(dequeue.alertable, dequeue.due, dequeue.timeout));
         self.index(dequeue.port.index());
+        self.number(dequeue.handle.0.into());
         self.number(dequeue.max.into());
         if let DequeuePhase::Granted(packet) = &dequeue.phase {
             self.packet(packet);

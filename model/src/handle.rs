@@ -63,9 +63,18 @@ impl Access {
     #[must_use]
     pub const fn mapped(self) -> Self {
         let generic = [
-            (Self::GENERIC_READ, Self::READ_CONTROL.with(Self::QUERY_STATE)),
-            (Self::GENERIC_WRITE, Self::READ_CONTROL.with(Self::MODIFY_STATE)),
-            (Self::GENERIC_EXECUTE, Self::READ_CONTROL.with(Self::SYNCHRONIZE)),
+            (
+                Self::GENERIC_READ,
+                Self::READ_CONTROL.with(Self::QUERY_STATE),
+            ),
+            (
+                Self::GENERIC_WRITE,
+                Self::READ_CONTROL.with(Self::MODIFY_STATE),
+            ),
+            (
+                Self::GENERIC_EXECUTE,
+                Self::READ_CONTROL.with(Self::SYNCHRONIZE),
+            ),
             (Self::GENERIC_ALL, Self::ALL),
         ];
         let mut mapped = self.0 & 0x0FFF_FFFF;

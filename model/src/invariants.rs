@@ -6,6 +6,7 @@
 
 use crate::{
     DequeuePhase, Event, Frame, Observer, Packet, PortId, PortLife, System, Target, ThreadState,
+    WaitPhase,
     profile::{DirectWait, HandOff, Limit, SelfInsert},
     rules::{self, RuleId},
 };
@@ -47,9 +48,7 @@ impl Invariant {
             Self::Depth => "I1: the depth is the number of packets queued",
             Self::Active => "I2: the active count is the number of members that are not blocked",
             Self::Waiters => "I3: the waiter stack holds just the members blocked in a dequeue",
-            Self::WorkConservation => {
-                "I4: no packet waits beside a waiter while a slot is free"
-            }
+            Self::WorkConservation => "I4: no packet waits beside a waiter while a slot is free",
             Self::PacketsConserved => {
                 "I5: every packet is queued, in one thread's hands, taken or discarded"
             }
@@ -129,7 +128,8 @@ pub fn waiters(system: &System, port: PortId) -> Result<(), Violation> {
             .iter()
             .filter(|&&waiter| waiter == id)
             .count();
-        let blocked = thread.state == ThreadState::Waiting
+        let held_up = matches!(thread.state, ThreadState::Waiting | ThreadState::Suspended);
+        let blocked = held_up
             && match thread.frame {
                 Frame::Dequeue(dequeue) => {
                     if times > 0 && thread.port != Some(port) {
@@ -137,7 +137,11 @@ pub fn waiters(system: &System, port: PortId) -> Result<(), Violation> {
                     }
                     dequeue.port == port && dequeue.phase == DequeuePhase::Blocked
                 }
-                Frame::Wait(wait) => shared_line && wait.target == Target::Port(port),
+                Frame::Wait(wait) => {
+                    shared_line
+                        && wait.phase == WaitPhase::Blocked
+                        && wait.target == Target::Port(port)
+                }
                 Frame::User => false,
             };
         if times != usize::from(blocked) {

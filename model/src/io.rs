@@ -3,9 +3,11 @@
 
 use crate::{
     Access, Api, Association, Call, Dequeue, DequeuePhase, DeviceAnswer, DispatcherObject, File,
-    FileId, Handle, HandleEntry, Insert, Kind, NameId, NtStatus, Object, ObjectId, Observer,
+    FileId, Frame, Handle, HandleEntry, Insert, Kind, NameId, NtStatus, Object, ObjectId, Observer,
     Origin, Outcome, Packet, Port, PortId, PortLife, ProcessId, Request, RequestArguments,
-    RequestId, Returned, System, Target, ThreadId, Timeout, Value, Wait, WaitPhase, rules,
+    RequestId, Returned, System, Target, ThreadId, ThreadState, Timeout, Value, Wait, WaitPhase,
+    profile::{EmptyBatch, HandOff, ObjectManager},
+    rules,
 };
 
 type Answer = Result<Value, NtStatus>;
@@ -30,6 +32,32 @@ impl System {
                 Err(NtStatus::ACCESS_DENIED)
             }
             _ => Err(NtStatus::OBJECT_TYPE_MISMATCH),
+        }
+    }
+
+    /// Can a dequeue wait through this handle? Asked of kernels whose dequeue is a loop around an
+    /// ordinary wait; the handle may have been closed since.
+    pub(crate) fn can_wait_on(&self, thread: ThreadId, handle: Handle) -> Result<(), NtStatus> {
+        let process = self.threads[thread.index()].process;
+        let entry = self.processes[process.index()].get(handle)?;
+        if entry.access.contains(Access::SYNCHRONIZE) {
+            Ok(())
+        } else {
+            Err(NtStatus::ACCESS_DENIED)
+        }
+    }
+
+    /// Does the handle still refer to this port?
+    pub(crate) fn still_refers(
+        &self,
+        thread: ThreadId,
+        handle: Handle,
+        port: PortId,
+    ) -> Result<(), NtStatus> {
+        let process = self.threads[thread.index()].process;
+        match self.processes[process.index()].get(handle)?.object {
+            Object::Port(other) if other == port => Ok(()),
+            _ => Err(NtStatus::INVALID_HANDLE),
         }
     }
 
@@ -292,11 +320,24 @@ impl System {
             return;
         };
         let request = self.requests.remove(place);
+        self.interrupt_issuer(request.thread, o);
         self.files[request.file.index()].pending -= 1;
         self.signal_file(request.file, o);
         o.rule(rules::PKT_10);
         self.report(request, status, information, None, o);
         self.close_file_if_unreferenced(request.file, o);
+    }
+
+    /// Where a dequeue is a loop, the completion of a request runs in its issuer and makes it look
+    /// again, if it waits.
+    fn interrupt_issuer<O: Observer>(&mut self, thread: ThreadId, o: &mut O) {
+        let issuer = &self.threads[thread.index()];
+        if self.semantics.hand_off == HandOff::WakeAndRetry
+            && issuer.state == ThreadState::Waiting
+            && let Frame::Dequeue(dequeue) = issuer.frame
+        {
+            self.end_blocked_dequeue(thread, dequeue.port, DequeuePhase::Interrupted, o);
+        }
     }
 
     /// A finished request makes a packet if its file has a port now, it has a context, and no APC
@@ -427,7 +468,10 @@ impl System {
         let access = access.mapped();
         if let Some(existing) = self.named(name) {
             o.rule(rules::PORT_12);
-            let handle = self.open(process, Object::Port(existing), access);
+            let handle = match self.semantics.object_manager {
+                ObjectManager::Windows => self.open(process, Object::Port(existing), access),
+                ObjectManager::Wine8 => Handle::NULL,
+            };
             return Ok((NtStatus::OBJECT_NAME_EXISTS, handle));
         }
         let (_, handle) = self.create_port(process, name, access, concurrency, o)?;
@@ -446,7 +490,7 @@ impl System {
             return Err(NtStatus::INVALID_PARAMETER);
         }
         let port = self.named(name).ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
-        if access.0 == 0 {
+        if access.0 == 0 && self.semantics.object_manager == ObjectManager::Windows {
             return Err(NtStatus::ACCESS_DENIED);
         }
         o.rule(rules::PORT_09);
@@ -475,7 +519,10 @@ impl System {
     ) -> Answer {
         o.rule(rules::PORT_11);
         if class != 0 {
-            return Err(NtStatus::INVALID_INFO_CLASS);
+            return Err(match self.semantics.object_manager {
+                ObjectManager::Windows => NtStatus::INVALID_INFO_CLASS,
+                ObjectManager::Wine8 => NtStatus::INVALID_PARAMETER,
+            });
         }
         if length != 4 {
             return Err(NtStatus::INFO_LENGTH_MISMATCH);
@@ -579,14 +626,20 @@ impl System {
         let process = self.threads[thread.index()].process;
         if max == 0 {
             o.rule(rules::GQX_04);
-            return Outcome::Returned(Returned::new(api, NtStatus::INVALID_PARAMETER));
+            let status = match self.semantics.empty_batch {
+                EmptyBatch::Refused => NtStatus::INVALID_PARAMETER,
+                EmptyBatch::Succeeds => NtStatus::SUCCESS,
+            };
+            return Outcome::Returned(Returned::new(api, status));
         }
+        let handle = port;
         match self.port_behind(process, port, Access::MODIFY_STATE, o) {
             Ok(port) => self.dequeue(
                 thread,
                 Dequeue {
                     api,
                     port,
+                    handle,
                     max,
                     alertable,
                     timeout,
@@ -739,9 +792,7 @@ impl System {
             Call::ReleaseSemaphore(handle) => {
                 self.signal(process, handle, Signal::Release, thread, o)
             }
-            Call::ReleaseMutex(handle) => {
-                self.signal(process, handle, Signal::GiveBack, thread, o)
-            }
+            Call::ReleaseMutex(handle) => self.signal(process, handle, Signal::GiveBack, thread, o),
             Call::CloseHandle(handle) => self.close_handle(process, handle, o),
             Call::DuplicateHandle {
                 handle,

@@ -35,7 +35,11 @@ pub struct Port {
 
 /// How far a port's life has gone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
 pub enum PortLife {
     /// In use.
     Open,
@@ -46,7 +50,17 @@ pub enum PortLife {
     Deleted,
 }
 
-crate::clone_field_wise!(Port { limit, active, queue, waiters, direct, handles, files, name, life });
+crate::clone_field_wise!(Port {
+    limit,
+    active,
+    queue,
+    waiters,
+    direct,
+    handles,
+    files,
+    name,
+    life
+});
 
 impl Port {
     /// A fresh port: nothing queued, nobody waiting, nobody counted (PORT-08).

@@ -34,6 +34,12 @@ pub struct Semantics {
     pub removed_on_timeout: u8,
     /// When does `SuspendThread` stop a running thread? (CONC-11, OPEN-8)
     pub suspend: Suspend,
+    /// What does suspension do to a blocked dequeuer? (KQ-12, CONC-11)
+    pub suspended_waiter: SuspendedWaiter,
+    /// What does a batch dequeue of at most no packets say? (GQX-04)
+    pub empty_batch: EmptyBatch,
+    /// How do names and queries of ports answer in the corners? (PORT-11, PORT-12)
+    pub object_manager: ObjectManager,
     /// Which inserts does the kernel leave for the inserting thread itself? (KQ-04, OPEN-11)
     pub self_insert: SelfInsert,
     /// `FileReplaceCompletionInformation` exists (ASSOC-05).
@@ -45,7 +51,11 @@ pub struct Semantics {
 
 /// See [`Semantics::limit`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
 pub enum Limit {
     /// A grant needs a free slot: active < limit.
     Enforced,
@@ -55,7 +65,11 @@ pub enum Limit {
 
 /// See [`Semantics::waiter_order`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
 pub enum WaiterOrder {
     /// The one that blocked last.
     Lifo,
@@ -65,17 +79,29 @@ pub enum WaiterOrder {
 
 /// See [`Semantics::hand_off`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
 pub enum HandOff {
     /// The packet is the waiter's from the moment it is woken.
     Owned,
-    /// The packet is queued and the waiter is told to look again; another may be quicker.
+    /// A dequeue is a loop in user mode: look at the queue, wait on the handle, look again. So a
+    /// packet is queued and one waiter is told to look again; another may be quicker, and then the
+    /// waiter goes to the end of the line and its time-out begins anew. A user APC, too, only makes
+    /// it look again. The handle is looked up each time, and must carry `SYNCHRONIZE` if there is
+    /// nothing to take.
     WakeAndRetry,
 }
 
 /// See [`Semantics::direct_wait`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
 pub enum DirectWait {
     /// A packet that stays in the queue wakes all of them; one that is handed to a dequeuer, none.
     All,
@@ -87,7 +113,11 @@ pub enum DirectWait {
 
 /// See [`Semantics::on_close`] and [`Semantics::on_rundown`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
 pub enum OnClose {
     /// All waits end: dequeuers with `STATUS_ABANDONED_WAIT_0`, direct waiters satisfied.
     Abandon,
@@ -97,7 +127,11 @@ pub enum OnClose {
 
 /// See [`Semantics::batch_wake`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
 pub enum BatchWake {
     /// Exactly the packet that it was handed.
     ExactlyOne,
@@ -107,7 +141,11 @@ pub enum BatchWake {
 
 /// See [`Semantics::suspend`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
 pub enum Suspend {
     /// In the call of `SuspendThread` itself.
     Immediate,
@@ -115,9 +153,57 @@ pub enum Suspend {
     AtApcPoint,
 }
 
+/// See [`Semantics::suspended_waiter`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
+pub enum SuspendedWaiter {
+    /// It leaves the stack, and blocks again on top of it when it is resumed.
+    LeavesStack,
+    /// It keeps its place, is passed over, and cannot time out; when it is resumed it looks for a
+    /// packet first and at its time-out then.
+    KeepsPlace,
+}
+
+/// See [`Semantics::empty_batch`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
+pub enum EmptyBatch {
+    /// `STATUS_INVALID_PARAMETER`.
+    Refused,
+    /// Success, with nothing taken.
+    Succeeds,
+}
+
+/// See [`Semantics::object_manager`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
+pub enum ObjectManager {
+    /// As tested on Windows.
+    Windows,
+    /// An unknown information class is an invalid parameter; a port can be opened without any
+    /// right; creating a port under a name that exists says so and gives no handle.
+    Wine8,
+}
+
 /// See [`Semantics::self_insert`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
 pub enum SelfInsert {
     /// Those made by a kernel APC that interrupted the thread's own dequeue.
     InsideWait,
@@ -139,6 +225,9 @@ impl Semantics {
         apc_returns_true: false,
         removed_on_timeout: 0,
         suspend: Suspend::AtApcPoint,
+        suspended_waiter: SuspendedWaiter::LeavesStack,
+        empty_batch: EmptyBatch::Refused,
+        object_manager: ObjectManager::Windows,
         self_insert: SelfInsert::InsideWait,
         replace_completion: true,
         association_signals_file: true,
@@ -170,13 +259,23 @@ impl Profile {
         semantics: Semantics::WINDOWS,
     };
 
-    /// Windows 7 to Windows 10 before version 1607.
-    pub const WINDOWS_7: Self = Self {
-        name: "windows-7",
-        about: "Windows 7 to Windows 10 version 1511: a direct waiter also wakes when a dequeuer is served",
+    /// Windows 8.1 to Windows 10 before version 1607.
+    pub const WINDOWS_8_1: Self = Self {
+        name: "windows-8.1",
+        about: "Windows 8.1 to Windows 10 version 1511: a direct waiter also wakes when a dequeuer is served",
         semantics: Semantics {
             direct_wait: DirectWait::AllAndOneOnHandOff,
             ..Semantics::WINDOWS
+        },
+    };
+
+    /// Windows 7 and 8.
+    pub const WINDOWS_7: Self = Self {
+        name: "windows-7",
+        about: "Windows 7 and 8: as Windows 8.1, but an association cannot be replaced",
+        semantics: Semantics {
+            replace_completion: false,
+            ..Self::WINDOWS_8_1.semantics
         },
     };
 
@@ -187,7 +286,6 @@ impl Profile {
         semantics: Semantics {
             on_rundown: OnClose::KeepWaiting,
             apc_returns_true: true,
-            replace_completion: false,
             ..Self::WINDOWS_7.semantics
         },
     };
@@ -198,6 +296,7 @@ impl Profile {
         about: "Windows XP and Server 2003: closing a port leaves its waiters waiting",
         semantics: Semantics {
             on_close: OnClose::KeepWaiting,
+            association_signals_file: false,
             ..Self::WINDOWS_VISTA.semantics
         },
     };
@@ -223,6 +322,12 @@ impl Profile {
             direct_wait: DirectWait::SharedLine,
             on_close: OnClose::KeepWaiting,
             on_rundown: OnClose::KeepWaiting,
+            apc_before_association: false,
+            removed_on_timeout: 1,
+            suspended_waiter: SuspendedWaiter::KeepsPlace,
+            empty_batch: EmptyBatch::Succeeds,
+            object_manager: ObjectManager::Wine8,
+            replace_completion: false,
             ..Semantics::WINDOWS
         },
     };
@@ -230,6 +335,7 @@ impl Profile {
     /// All shipped profiles, the default first.
     pub const ALL: &'static [Self] = &[
         Self::WINDOWS_10_1607,
+        Self::WINDOWS_8_1,
         Self::WINDOWS_7,
         Self::WINDOWS_VISTA,
         Self::WINDOWS_XP,
@@ -245,7 +351,10 @@ impl Profile {
     /// assert!(Profile::find("os/2").is_none());
     /// ```
     pub fn find(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|profile| profile.name == name)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|profile| profile.name == name)
     }
 }
 

@@ -22,6 +22,8 @@ enum Decision {
     Alerted,
     /// The time is up.
     TimedOut,
+    /// The handle will not do.
+    Refused(NtStatus),
     /// The caller blocks, in the queue or in a suspension that was waiting for it.
     Blocks,
 }
@@ -102,8 +104,8 @@ impl System {
     fn leaves_to_itself(&self, by: ThreadId, port: PortId, inside_wait: bool) -> bool {
         let thread = &self.threads[by.index()];
         let in_its_dequeue = inside_wait && matches!(thread.frame, Frame::Dequeue(_));
-        let stale = self.semantics.self_insert == SelfInsert::StaleWaitReason
-            && thread.stale_wait_reason;
+        let stale =
+            self.semantics.self_insert == SelfInsert::StaleWaitReason && thread.stale_wait_reason;
         thread.port == Some(port) && (in_its_dequeue || stale)
     }
 
@@ -161,14 +163,16 @@ impl System {
         self.end_dequeue(thread, DequeuePhase::Granted(packet), o);
     }
 
-    /// Wakes whoever stands first in a line that dequeuers and direct waiters share: a dequeuer
-    /// looks again, a direct waiter is satisfied.
+    /// Wakes whoever stands first, and is not suspended, in a line that dequeuers and direct
+    /// waiters share: a dequeuer looks again, a direct waiter is satisfied.
     fn wake_first_in_line<O: Observer>(&mut self, port: PortId, o: &mut O) {
+        let threads = &self.threads;
         let waiters = &mut self.ports[port.index()].waiters;
-        if waiters.is_empty() {
+        let awake = |thread: &ThreadId| threads[thread.index()].state == ThreadState::Waiting;
+        let Some(first) = waiters.iter().position(awake) else {
             return;
-        }
-        let thread = waiters.remove(0);
+        };
+        let thread = waiters.remove(first);
         match self.threads[thread.index()].frame {
             Frame::Wait(_) => self.end_wait(thread, crate::WaitPhase::Signaled, o),
             _ => {
@@ -242,6 +246,7 @@ impl System {
             Decision::Packets(packets) => Outcome::Returned(Returned::taken(api, packets, o)),
             Decision::Alerted => self.dequeue_result(thread, api, NtStatus::USER_APC, o),
             Decision::TimedOut => self.dequeue_result(thread, api, NtStatus::TIMEOUT, o),
+            Decision::Refused(status) => Outcome::Returned(Returned::new(api, status)),
             Decision::Blocks => Outcome::Blocked,
         }
     }
@@ -303,6 +308,12 @@ impl System {
             if dequeue.max > 1 {
                 o.rule(rules::GQX_09);
             }
+        }
+        if self.semantics.hand_off == HandOff::WakeAndRetry
+            && let Err(status) = self.can_wait_on(thread, dequeue.handle)
+        {
+            self.ports[port.index()].active += 1;
+            return Decision::Refused(status);
         }
         if self.threads[thread.index()].suspend_pending {
             dequeue.phase = DequeuePhase::Interrupted;
@@ -442,6 +453,13 @@ impl System {
             }
             DequeuePhase::Interrupted if self.ports[port.index()].life == PortLife::Open => {
                 self.enter_queue(thread, port, o);
+                if self.semantics.hand_off == HandOff::WakeAndRetry
+                    && let Err(status) = self.still_refers(thread, dequeue.handle, port)
+                {
+                    self.threads[thread.index()].frame = Frame::User;
+                    self.delete_if_unreferenced(port, o);
+                    return Outcome::Returned(Returned::new(api, status));
+                }
                 match self.decide(thread, &mut dequeue, o) {
                     Decision::Packets(packets) => {
                         self.threads[thread.index()].frame = Frame::User;
@@ -453,6 +471,7 @@ impl System {
                         o.rule(rules::KQ_13);
                         NtStatus::TIMEOUT
                     }
+                    Decision::Refused(status) => status,
                     Decision::Blocks => return Outcome::Blocked,
                 }
             }

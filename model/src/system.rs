@@ -204,9 +204,9 @@ impl System {
     pub fn enabled(&self) -> impl Iterator<Item = Action> + '_ {
         self.thread_ids().flat_map(move |id| {
             let thread = self.thread(id);
-            let returns = thread
-                .can_return()
-                .then(|| (0..=self.most_more(id)).map(move |more| Action::Return { thread: id, more }));
+            let returns = thread.can_return().then(|| {
+                (0..=self.most_more(id)).map(move |more| Action::Return { thread: id, more })
+            });
             let suspension = (thread.suspend_pending && thread.state == ThreadState::Running)
                 .then_some(Action::SuspensionRuns(id));
             let expire = thread.can_expire().then_some(Action::Expire(id));
@@ -309,6 +309,14 @@ impl System {
             }
             Action::QueueUserApc { thread, .. } | Action::Terminate(thread) => alive(thread),
             Action::Insert(insert) => self.check_port(insert.port),
+            Action::InsertAs(thread, insert) => {
+                thread_is(
+                    thread,
+                    Thread::can_call,
+                    "the thread is not running its own code",
+                )?;
+                self.check_port(insert.port)
+            }
             Action::Complete { request, .. } => {
                 if self.requests.iter().any(|pending| pending.id == request) {
                     Ok(())
@@ -351,11 +359,7 @@ impl System {
     ///
     /// # Errors
     /// If the action cannot happen now ([`check`](Self::check)); nothing has changed then.
-    pub fn apply<O: Observer>(
-        &mut self,
-        action: Action,
-        o: &mut O,
-    ) -> Result<Outcome, NotEnabled> {
+    pub fn apply<O: Observer>(&mut self, action: Action, o: &mut O) -> Result<Outcome, NotEnabled> {
         self.check(&action)?;
         Ok(match action {
             Action::Call(thread, call) => self.call(thread, call, o),
@@ -396,6 +400,10 @@ impl System {
             }
             Action::Insert(insert) => {
                 self.insert(insert, None, false, o);
+                Outcome::Done
+            }
+            Action::InsertAs(thread, insert) => {
+                self.insert(insert, Some(thread), false, o);
                 Outcome::Done
             }
             Action::Complete {

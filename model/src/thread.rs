@@ -4,7 +4,7 @@
 //! system call that it is in, and the APCs that are pending for it. A suspended thread inside an
 //! interrupted dequeue is all three at once.
 
-use crate::{Api, FileId, ObjectId, Packet, PortId, ProcessId, ThreadId};
+use crate::{Api, FileId, Handle, ObjectId, Packet, PortId, ProcessId, ThreadId};
 
 /// A thread.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -61,6 +61,8 @@ pub struct Dequeue {
     pub api: Api,
     /// The port.
     pub port: PortId,
+    /// The handle that it was called with.
+    pub handle: Handle,
     /// The most packets that it takes.
     pub max: u16,
     /// Does a user APC end it?
@@ -149,7 +151,11 @@ pub enum Target {
 /// The time-out of a wait. The model knows no clock: it knows whether time can end a wait, and is
 /// told when it does.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
 pub enum Timeout {
     /// Do not wait (TMO-01).
     Zero,

@@ -7,7 +7,7 @@ use crate::{
     Api, Call, DequeuePhase, Event, Frame, Insert, Kind, NtStatus, ObjectId, Observer, Outcome,
     PortId, Returned, System, Target, ThreadId, ThreadState, Timeout, Value, Wait, WaitPhase,
     object::Satisfied,
-    profile::{DirectWait, Suspend},
+    profile::{DirectWait, HandOff, Suspend, SuspendedWaiter},
     rules,
     system::UserApc,
 };
@@ -15,12 +15,7 @@ use smallvec::SmallVec;
 
 impl System {
     /// A wait, from its call to its outcome or its block.
-    pub(crate) fn wait<O: Observer>(
-        &mut self,
-        thread: ThreadId,
-        wait: Wait,
-        o: &mut O,
-    ) -> Outcome {
+    pub(crate) fn wait<O: Observer>(&mut self, thread: ThreadId, wait: Wait, o: &mut O) -> Outcome {
         self.threads[thread.index()].stale_wait_reason = false;
         match self.look(thread, &wait, o) {
             Some(phase) => {
@@ -66,9 +61,7 @@ impl System {
                 signaled
             }
             Target::File(file) => self.files[file.index()].signaled,
-            Target::Thread(other) => {
-                self.threads[other.index()].state == ThreadState::Terminated
-            }
+            Target::Thread(other) => self.threads[other.index()].state == ThreadState::Terminated,
             Target::Object(object) => return self.objects[object.index()].try_satisfy(thread),
         };
         signaled.then_some(Satisfied::Plainly)
@@ -180,7 +173,12 @@ impl System {
     }
 
     /// Releases up to `most` of the threads that wait on the port's handle, the oldest first.
-    pub(crate) fn wake_direct_waiters<O: Observer>(&mut self, port: PortId, most: usize, o: &mut O) {
+    pub(crate) fn wake_direct_waiters<O: Observer>(
+        &mut self,
+        port: PortId,
+        most: usize,
+        o: &mut O,
+    ) {
         let direct = &mut self.ports[port.index()].direct;
         if direct.is_empty() {
             return;
@@ -286,7 +284,11 @@ impl System {
         if self.threads[thread.index()].state == ThreadState::Waiting {
             match self.threads[thread.index()].frame {
                 Frame::Dequeue(dequeue) if dequeue.alertable => {
-                    self.end_blocked_dequeue(thread, dequeue.port, DequeuePhase::Alerted, o);
+                    let phase = match self.semantics.hand_off {
+                        HandOff::Owned => DequeuePhase::Alerted,
+                        HandOff::WakeAndRetry => DequeuePhase::Interrupted,
+                    };
+                    self.end_blocked_dequeue(thread, dequeue.port, phase, o);
                 }
                 Frame::Wait(wait) if wait.alertable => {
                     o.rule(rules::APC_09);
@@ -354,6 +356,9 @@ impl System {
                     self.run_suspension(thread, o);
                 }
             }
+            (_, frame) if self.keeps_its_place(&frame) => {
+                self.threads[thread.index()].state = ThreadState::Suspended;
+            }
             (_, Frame::Dequeue(dequeue)) => {
                 self.leave_stack(thread, dequeue.port, o);
                 if let Frame::Dequeue(dequeue) = &mut self.threads[thread.index()].frame {
@@ -368,6 +373,45 @@ impl System {
             }
         }
         Ok(previous.into())
+    }
+
+    /// Does a thread that is suspended in this call stay in the line in which it stands?
+    fn keeps_its_place(&self, frame: &Frame) -> bool {
+        self.semantics.suspended_waiter == SuspendedWaiter::KeepsPlace
+            && match frame {
+                Frame::Dequeue(dequeue) => dequeue.phase == DequeuePhase::Blocked,
+                Frame::Wait(wait) => {
+                    wait.phase == WaitPhase::Blocked && matches!(wait.target, Target::Port(_))
+                }
+                Frame::User => false,
+            }
+    }
+
+    /// A thread that kept its place while it was suspended: what it was passed over for, it gets
+    /// now; if its time has come meanwhile, that; else it stays.
+    fn resume_in_line<O: Observer>(&mut self, thread: ThreadId, o: &mut O) {
+        self.threads[thread.index()].state = ThreadState::Waiting;
+        match self.threads[thread.index()].frame {
+            Frame::Dequeue(dequeue) => {
+                let alerted = dequeue.alertable && self.has_user_apc(thread);
+                if !self.ports[dequeue.port.index()].queue.is_empty() || alerted {
+                    let phase = DequeuePhase::Interrupted;
+                    self.end_blocked_dequeue(thread, dequeue.port, phase, o);
+                } else if dequeue.due {
+                    self.end_blocked_dequeue(thread, dequeue.port, DequeuePhase::TimedOut, o);
+                }
+            }
+            Frame::Wait(wait) => {
+                if let Target::Port(port) = wait.target
+                    && self.ports[port.index()].is_signaled()
+                {
+                    self.leave_wait(thread, WaitPhase::Signaled, o);
+                } else if wait.due {
+                    self.leave_wait(thread, WaitPhase::TimedOut, o);
+                }
+            }
+            Frame::User => {}
+        }
     }
 
     /// The suspension APC runs in a thread that is counted: it blocks there.
@@ -387,9 +431,14 @@ impl System {
         target.suspend_count = previous.saturating_sub(1);
         if previous == 1 {
             target.suspend_pending = false;
+            let frame = target.frame;
             if target.state == ThreadState::Suspended {
-                o.event(Event::Unblocked(thread));
-                self.make_ready(thread, o);
+                if self.keeps_its_place(&frame) {
+                    self.resume_in_line(thread, o);
+                } else {
+                    o.event(Event::Unblocked(thread));
+                    self.make_ready(thread, o);
+                }
             }
         }
         previous.into()
@@ -414,7 +463,7 @@ impl System {
         place.stale_wait_reason = false;
         match frame {
             Frame::Dequeue(dequeue) => match dequeue.phase {
-                DequeuePhase::Blocked if state == ThreadState::Waiting => {
+                DequeuePhase::Blocked => {
                     o.rule(rules::THR_06);
                     self.leave_stack(thread, dequeue.port, o);
                 }
@@ -488,7 +537,14 @@ impl System {
                 NtStatus::SUCCESS => Ok(Value::Nothing),
                 status => Err(status),
             },
-            Call::SuspendThread(thread) => self.suspend(thread, o).map(Value::Count),
+            Call::SuspendThread(thread) => {
+                let previous = self.suspend(thread, o);
+                if thread == caller && self.threads[caller.index()].suspend_pending {
+                    // The APC of the caller's own suspension runs before the call is over.
+                    self.run_suspension(caller, o);
+                }
+                previous.map(Value::Count)
+            }
             Call::ResumeThread(thread) => Ok(Value::Count(self.resume(thread, o))),
             Call::TerminateThread(thread) => {
                 self.end_thread(thread, o);

@@ -6,6 +6,7 @@
 //! | [`catalogue`] | the shipped scenarios |
 //! | [`recordings`] | the shipped recordings |
 //! | [`generate`] | random workloads from a seed |
+//! | `strategies` | the same for proptest (feature `proptest`) |
 //! | [`matrix`] | where each rule of the book is: code, tests, scenarios |
 //! | [`drive`] | the model as a service for other programs |
 //! | `command` | the `iocp` command (feature `command`) |
@@ -21,3 +22,5 @@ pub mod generate;
 pub mod matrix;
 pub mod near;
 pub mod recordings;
+#[cfg(feature = "proptest")]
+pub mod strategies;

@@ -8,6 +8,7 @@
 //! | [`state`] | a run in progress as plain data, and its next steps |
 //! | [`strategy`] | who chooses among them; schedules that can be replayed |
 //! | [`run`] | one schedule, in virtual time |
+//! | [`determinism`] | the self-check: the same seed, the same bytes |
 //! | [`trace`] | what the simulator writes down |
 //! | [`expect`] | what must be so in the end |
 //! | [`search`] | all schedules, the plain way |
@@ -17,6 +18,9 @@
 
 mod compile;
 pub mod conform;
+// It runs a thread to show that threads do not matter; a browser has none.
+#[cfg(not(target_family = "wasm"))]
+pub mod determinism;
 pub mod expect;
 pub mod grammar;
 pub mod program;

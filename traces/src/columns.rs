@@ -25,10 +25,10 @@
 //! Simulated: windows-10-1607+, strategy random, seed 7, 1 processor
 //!
 //!                                       port p
-//! time  a          b                    depth  active/limit  waiters
-//! ────  ─────────  ───────────────────  ────────────────────────────
-//! 0 ns  Get(p, ∞)  ┊                    0      0/1           a
-//! 5 ns  ⇒ key 7    Post(p, key 7) → ok  0      1/1           –
+//! time  a          b                    depth  active  waiters
+//! ────  ─────────  ───────────────────  ──────────────────────
+//! 0 ns  Get(p, ∞)  ┊                    0      0/1     a
+//! 5 ns  ⇒ key 7    Post(p, key 7) → ok  0      1/1     –
 //! ");
 //! # Ok::<(), iocp_traces::ReadError>(())
 //! ```
@@ -58,16 +58,22 @@ pub struct Options {
     pub title: bool,
     /// Explain signs and abbreviations at the end?
     pub legend: bool,
+    /// The most cells, rows times threads: [`MOST_CELLS`]. A view that is cut off says so.
+    pub cells: usize,
 }
 
+/// The most cells of a view.
+pub const MOST_CELLS: usize = 10_000_000;
+
 impl Default for Options {
-    /// 120 characters, Unicode, with title and legend.
+    /// 120 characters, Unicode, with title and legend, 10 million cells.
     fn default() -> Self {
         Self {
             width: 120,
             ascii: false,
             title: true,
             legend: true,
+            cells: MOST_CELLS,
         }
     }
 }
@@ -79,8 +85,14 @@ impl Default for Options {
 /// nothing was seen between them. Names that are not in the header have no column.
 pub fn columns(trace: &Trace, options: &Options) -> String {
     let mut rows = Rows::new(&trace.header);
+    let most_rows = options.cells / trace.header.threads.len().max(1);
+    let mut left = trace.events.len();
     for event in &trace.events {
+        if rows.len() > most_rows {
+            break;
+        }
         rows.push(event);
+        left -= 1;
     }
     let rows = rows.finish();
     let rows: Vec<_> = rows.iter().collect();
@@ -93,6 +105,12 @@ pub fn columns(trace: &Trace, options: &Options) -> String {
     layout.head(&mut out);
     for row in &rows {
         layout.row(row, &mut out);
+    }
+    if left > 0 {
+        let _ = writeln!(
+            out,
+            "... and {left} more events; to see them, raise `Options::cells`"
+        );
     }
     if options.legend {
         layout.legend(&rows, &mut out);

@@ -8,7 +8,7 @@
 //! - the threads and ports that events name are in the header;
 //! - each thread's times do not go back, it returns from the call that it is in, and makes no call
 //!   inside another;
-//! - nothing comes after [`Happening::Settled`](crate::Happening::Settled).
+//! - nothing comes after [`Happening::Settled`].
 //!
 //! Between threads the lines may come in any order: the recorder merges them by time, but equal
 //! times have no order.

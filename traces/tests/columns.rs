@@ -141,11 +141,11 @@ fn eight_workers() {
             .kernel(Waits, worker, "p", None)
             .port("p", [0, 0, 2], &WORKERS[..=index]);
     }
-    for (index, key) in (100..104).enumerate() {
+    for (index, key) in (1..5).enumerate() {
         sheet.at(10_000 * (index as u64 + 1)).begin(
             "producer",
             POST,
-            ["p, key 100", "p, key 101", "p, key 102", "p, key 103"][index],
+            ["p, key 1", "p, key 2", "p, key 3", "p, key 4"][index],
         );
         if index < 2 {
             let worker = WORKERS[7 - index];
@@ -165,15 +165,15 @@ fn eight_workers() {
         .ends("producer")
         .at(52_500)
         .begin("worker-8", GET, "p, infinite")
-        .kernel(Taken, "worker-8", "p", Some(102))
+        .kernel(Taken, "worker-8", "p", Some(3))
         .port("p", [1, 2, 2], &WORKERS[..6])
-        .end("worker-8", GET, got(&[102]))
+        .end("worker-8", GET, got(&[3]))
         .at(53_750)
         .begin("worker-7", "Sleep", "5 ms")
         .kernel(Blocks, "worker-7", "", None)
-        .kernel(HandedOff, "worker-6", "p", Some(103))
+        .kernel(HandedOff, "worker-6", "p", Some(4))
         .port("p", [0, 2, 2], &WORKERS[..5])
-        .end("worker-6", GET, got(&[103]))
+        .end("worker-6", GET, got(&[4]))
         .at(60_000)
         .settled();
     let text = columns(&sheet.trace, &Options::default());
@@ -302,5 +302,24 @@ fn a_trace_of_nothing() {
     assert_eq!(
         text,
         "Simulated: windows-10-1607+, strategy random, seed 7, 2 processors\n\ntime\n────\n"
+    );
+}
+
+#[test]
+fn a_long_trace_is_cut_off() {
+    let mut sheet = Sheet::new(simulator(), &["a"], &[]);
+    for _ in 0..10 {
+        sheet.does("a", "compute 1us");
+    }
+    let text = columns(
+        &sheet.trace,
+        &Options {
+            cells: 4,
+            ..Options::default()
+        },
+    );
+    assert!(
+        text.contains("... and 5 more events; to see them, raise `Options::cells`"),
+        "{text}"
     );
 }

@@ -268,8 +268,8 @@ impl Session {
         let insert = self.insert(port, post.packet, post.forms, post.head);
         let depth = self.system.port(port).depth() as u32;
         let outcome = if post.head {
-            // No call inserts in front (PKT-14): it is a driver's doing, whoever runs it.
-            self.apply(Action::Insert(insert)).map(|_| Ok(depth))
+            // No call inserts in front (PKT-14): it is a driver's doing, in whoever runs it.
+            self.apply(Action::InsertAs(caller, insert)).map(|_| Ok(depth))
         } else {
             let call = Call::NtSetIoCompletion {
                 port: handle,

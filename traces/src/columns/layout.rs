@@ -12,8 +12,13 @@ use std::{borrow::Cow, collections::BTreeSet};
 const GAP: &str = "  ";
 /// The least width of a thread's column, even if lines become too long.
 const LEAST: usize = 8;
-/// The most width of the waiters' and of the notes' column, with room and without.
-const MOST_WAITERS: [usize; 2] = [28, 16];
+/// When all threads' columns are narrower than this, the gaps between them are narrower too.
+const NARROW: usize = 16;
+/// When they are narrower than this, blanks are saved inside as well.
+const TIGHT: usize = 12;
+/// The most width of the waiters' column, and of what else happened to a port: with room and
+/// without.
+const MOST_WAITERS: [usize; 2] = [30, 16];
 /// A blank at which a line is broken only when it must be.
 const NO_BREAK: char = '\u{a0}';
 
@@ -42,6 +47,7 @@ impl Layout {
         let mut style = Style {
             ascii: options.ascii,
             full: true,
+            tight: false,
         };
         let moments = rows.iter().filter(|row| !row.settled || rows.len() == 1);
         let clock = Clock::new(moments.map(|row| row.at_ns), options.ascii);
@@ -74,8 +80,9 @@ impl Layout {
         if widths.iter().sum::<usize>() > room(&right, gap) {
             right = Right::new(header, rows, style, MOST_WAITERS[1]);
             share(&mut widths, room(&right, gap));
-            if widths.iter().any(|width| *width < 2 * LEAST) {
+            if widths.iter().all(|width| *width < NARROW) {
                 gap = &GAP[1..];
+                style.tight = widths.iter().all(|width| *width < TIGHT);
                 widths = natural(style);
                 share(&mut widths, room(&right, gap));
             }
@@ -188,14 +195,14 @@ impl Layout {
     /// Breaks what a cell says into lines of `width`: between pieces, else between words, else
     /// between words that had better stay together.
     fn wrap(&self, pieces: &[String], width: usize) -> Vec<String> {
-        const INDENT: &str = "  ";
+        let indent = if self.style.tight { " " } else { "  " };
         let mut lines: Vec<String> = Vec::new();
         let mut add = |text: &str, joins: bool, last: bool| -> bool {
             let length = text.chars().count();
             let room = if lines.is_empty() {
                 width
             } else {
-                width.saturating_sub(INDENT.len())
+                width.saturating_sub(indent.len())
             };
             match lines.last_mut() {
                 Some(line) if joins && line.chars().count() + 1 + length <= width => {
@@ -204,7 +211,7 @@ impl Layout {
                 }
                 _ if length > room && !last => return false,
                 line => {
-                    let indent = if line.is_some() { INDENT } else { "" };
+                    let indent = if line.is_some() { indent } else { "" };
                     let text = clip(text, room, self.style.ellipsis());
                     lines.push(format!("{indent}{text}"));
                 }
@@ -266,8 +273,8 @@ impl Layout {
                 "{sign} returns with a packet that it was handed while waiting"
             ));
         }
-        if used.infinite {
-            items.push(format!("{} without time-out", style.infinite()));
+        if used.infinite && !style.ascii {
+            items.push(format!("{} no time-out", style.infinite()));
         }
         if used.later {
             items.push("+ so much later".to_owned());
@@ -298,7 +305,7 @@ impl Layout {
         if self.right.is_some() {
             let items = [
                 "depth: packets in the queue".to_owned(),
-                "active: threads of the port that are not blocked/the limit".to_owned(),
+                "active: its threads that are not blocked / the limit".to_owned(),
                 "waiters: oldest first".to_owned(),
             ];
             paragraph(out, &items, self.width);
@@ -326,9 +333,8 @@ impl Right {
             }
         }
         let only = ports.first()?;
-        for width in &mut widths[3..] {
-            *width = (*width).min(most);
-        }
+        widths[3] = widths[3].min(most);
+        widths[4] = widths[4].min(most);
         right.columns = names.into_iter().zip(widths).collect();
         if ports.len() == 1 && header.ports.len() <= 1 {
             right.columns[0] = ("", 0);

@@ -197,6 +197,11 @@ impl<'t> Rows<'t> {
         }
     }
 
+    /// How many rows there are so far.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     pub(crate) fn finish(self) -> Vec<Row<'t>> {
         self.rows
     }

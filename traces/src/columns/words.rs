@@ -11,10 +11,12 @@ pub(super) struct Style {
     pub(super) ascii: bool,
     /// Microsoft's names, rather than our abbreviations?
     pub(super) full: bool,
+    /// Save blanks?
+    pub(super) tight: bool,
 }
 
 /// The abbreviations. Calls that are not here keep their names.
-const SHORT: [(&str, &str); 16] = [
+const SHORT: [(&str, &str); 14] = [
     ("CreateIoCompletionPort", "CreatePort"),
     ("GetQueuedCompletionStatus", "Get"),
     ("GetQueuedCompletionStatusEx", "GetEx"),
@@ -28,8 +30,6 @@ const SHORT: [(&str, &str); 16] = [
     ("NtSetIoCompletion", "NtSet"),
     ("NtSetIoCompletionEx", "NtSetEx"),
     ("PostQueuedCompletionStatus", "Post"),
-    ("QueueUserAPC", "QueueApc"),
-    ("ReleaseSemaphore", "Release"),
     ("WaitForSingleObject", "Wait"),
 ];
 
@@ -106,10 +106,10 @@ impl Style {
         }
         for note in &cell.notes {
             if let Some(text) = note.beside(cell, row) {
-                let apart = if pieces.is_empty() {
+                let apart = if pieces.is_empty() || self.tight {
                     ""
                 } else {
-                    self.pick("· ", "; ")
+                    self.pick("·\u{a0}", ";\u{a0}")
                 };
                 pieces.push(format!("{apart}{text}"));
             }
@@ -151,7 +151,12 @@ impl Style {
             }
             word => word.replace(' ', "\u{a0}"),
         });
-        words.collect::<Vec<_>>().join(", ")
+        let between = match self.tight {
+            // Short ones only: a longer list must be broken somewhere.
+            true if with.chars().count() < 16 && !with.contains("key") => ",",
+            _ => ", ",
+        };
+        words.collect::<Vec<_>>().join(between)
     }
 
     fn returned(
@@ -171,7 +176,7 @@ impl Style {
         };
         let mut text = format!("{sign}\u{a0}{}", outcome(result, used));
         if cell.notes.iter().any(|note| note.what == Change::HandedOff) {
-            text.push_str(" (queued)");
+            text.push_str(" from queue");
         }
         if after_ns > 0 {
             used.later = true;

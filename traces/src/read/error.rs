@@ -468,6 +468,9 @@ fn clip(value: &serde_json::Value) -> String {
 
 /// Where a field's name stands in the line, in characters from 1.
 fn column_of(text: &str, field: &str) -> Option<u64> {
-    let start = text.find(&format!("\"{field}\""))?;
+    let quoted = format!("\"{field}\"");
+    let (start, _) = text
+        .match_indices(&quoted)
+        .find(|(at, name)| text[at + name.len()..].trim_start().starts_with(':'))?;
     Some(text[..start].chars().count() as u64 + 1)
 }

@@ -7,23 +7,23 @@ use iocp_traces::{
 use serde_json::json;
 use std::borrow::Cow;
 
-pub const GET: &str = "GetQueuedCompletionStatus";
-pub const POST: &str = "PostQueuedCompletionStatus";
+pub(crate) const GET: &str = "GetQueuedCompletionStatus";
+pub(crate) const POST: &str = "PostQueuedCompletionStatus";
 
-pub fn simulator() -> serde_json::Value {
+pub(crate) fn simulator() -> serde_json::Value {
     json!({"kind": "simulator", "version": "0.1.0", "profile": "windows-10-1607+",
            "strategy": "random", "seed": 7})
 }
 
-pub fn windows() -> serde_json::Value {
+pub(crate) fn windows() -> serde_json::Value {
     json!({"kind": "windows", "build": "10.0.22631", "recorder": "0.1.0"})
 }
 
-pub fn wine() -> serde_json::Value {
+pub(crate) fn wine() -> serde_json::Value {
     json!({"kind": "wine", "version": "8.0", "claims": "10.0.19043", "recorder": "0.1.0"})
 }
 
-pub fn header(producer: serde_json::Value, threads: &[&str], ports: &[&str]) -> Header {
+pub(crate) fn header(producer: serde_json::Value, threads: &[&str], ports: &[&str]) -> Header {
     let clock = if producer["kind"] == "simulator" {
         "virtual"
     } else {
@@ -34,17 +34,17 @@ pub fn header(producer: serde_json::Value, threads: &[&str], ports: &[&str]) -> 
         "clock": clock, "threads": threads, "ports": ports,
         "scenario": {"name": "by hand", "threads": [{"name": "a"}, {"name": "b"}]},
     }))
-    .unwrap()
+    .expect("a header by the schema")
 }
 
 /// Writes a trace down, event after event.
-pub struct Sheet {
-    pub trace: Trace,
+pub(crate) struct Sheet {
+    pub(crate) trace: Trace,
     at_ns: u64,
 }
 
 impl Sheet {
-    pub fn new(producer: serde_json::Value, threads: &[&str], ports: &[&str]) -> Self {
+    pub(crate) fn new(producer: serde_json::Value, threads: &[&str], ports: &[&str]) -> Self {
         let header = header(producer, threads, ports);
         Self {
             trace: Trace {
@@ -55,12 +55,12 @@ impl Sheet {
         }
     }
 
-    pub fn at(&mut self, at_ns: u64) -> &mut Self {
+    pub(crate) fn at(&mut self, at_ns: u64) -> &mut Self {
         self.at_ns = at_ns;
         self
     }
 
-    pub fn push(&mut self, what: Happening<'static>) -> &mut Self {
+    pub(crate) fn push(&mut self, what: Happening<'static>) -> &mut Self {
         self.trace.events.push(Event {
             at_ns: self.at_ns,
             what,
@@ -68,7 +68,7 @@ impl Sheet {
         self
     }
 
-    pub fn begin(
+    pub(crate) fn begin(
         &mut self,
         thread: &'static str,
         call: &'static str,
@@ -81,7 +81,7 @@ impl Sheet {
         })
     }
 
-    pub fn end(
+    pub(crate) fn end(
         &mut self,
         thread: &'static str,
         call: &'static str,
@@ -95,21 +95,21 @@ impl Sheet {
         })
     }
 
-    pub fn does(&mut self, thread: &'static str, what: &'static str) -> &mut Self {
+    pub(crate) fn does(&mut self, thread: &'static str, what: &'static str) -> &mut Self {
         self.push(Happening::Does {
             thread: thread.into(),
             what: what.into(),
         })
     }
 
-    pub fn until(&mut self, thread: &'static str, condition: &'static str) -> &mut Self {
+    pub(crate) fn until(&mut self, thread: &'static str, condition: &'static str) -> &mut Self {
         self.push(Happening::Until {
             thread: thread.into(),
             condition: condition.into(),
         })
     }
 
-    pub fn reached(
+    pub(crate) fn reached(
         &mut self,
         thread: &'static str,
         condition: &'static str,
@@ -122,18 +122,18 @@ impl Sheet {
         })
     }
 
-    pub fn ends(&mut self, thread: &'static str) -> &mut Self {
+    pub(crate) fn ends(&mut self, thread: &'static str) -> &mut Self {
         self.push(Happening::Ends {
             thread: thread.into(),
         })
     }
 
-    pub fn settled(&mut self) -> &mut Self {
+    pub(crate) fn settled(&mut self) -> &mut Self {
         self.push(Happening::Settled {})
     }
 
     /// Something inside the kernel; a thread or a port of "" is none.
-    pub fn kernel(
+    pub(crate) fn kernel(
         &mut self,
         what: Change,
         thread: &'static str,
@@ -150,7 +150,7 @@ impl Sheet {
         }))
     }
 
-    pub fn port(
+    pub(crate) fn port(
         &mut self,
         port: &'static str,
         [depth, active, limit]: [u32; 3],
@@ -168,21 +168,21 @@ impl Sheet {
     }
 }
 
-pub fn ok() -> SeenResult {
+pub(crate) fn ok() -> SeenResult {
     SeenResult {
         success: true,
         ..SeenResult::default()
     }
 }
 
-pub fn failed(error: u32) -> SeenResult {
+pub(crate) fn failed(error: u32) -> SeenResult {
     SeenResult {
         last_error: Some(error),
         ..SeenResult::default()
     }
 }
 
-pub fn packet(key: u64) -> SeenPacket {
+pub(crate) fn packet(key: u64) -> SeenPacket {
     SeenPacket {
         key: Number(key),
         overlapped: Number(0),
@@ -191,7 +191,7 @@ pub fn packet(key: u64) -> SeenPacket {
     }
 }
 
-pub fn got(keys: &[u64]) -> SeenResult {
+pub(crate) fn got(keys: &[u64]) -> SeenResult {
     SeenResult {
         packets: keys.iter().copied().map(packet).collect(),
         ..ok()
