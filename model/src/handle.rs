@@ -149,10 +149,15 @@ impl HandleTable {
     }
 
     pub(crate) fn close(&mut self, handle: Handle) -> Result<HandleEntry, NtStatus> {
-        slot(handle)
+        let closed = slot(handle)
             .and_then(|slot| self.entries.get_mut(slot))
             .and_then(Option::take)
-            .ok_or(NtStatus::INVALID_HANDLE)
+            .ok_or(NtStatus::INVALID_HANDLE)?;
+        // Free places at the end mean nothing; two tables that mean the same are equal.
+        while let Some(None) = self.entries.last() {
+            self.entries.pop();
+        }
+        Ok(closed)
     }
 
     /// The open handles, lowest value first.

@@ -452,7 +452,6 @@ impl System {
                 return Outcome::Returned(Returned::taken(api, packets, o));
             }
             DequeuePhase::Interrupted if self.ports[port.index()].life == PortLife::Open => {
-                self.enter_queue(thread, port, o);
                 if self.semantics.hand_off == HandOff::WakeAndRetry
                     && let Err(status) = self.still_refers(thread, dequeue.handle, port)
                 {
@@ -460,6 +459,7 @@ impl System {
                     self.delete_if_unreferenced(port, o);
                     return Outcome::Returned(Returned::new(api, status));
                 }
+                self.enter_queue(thread, port, o);
                 match self.decide(thread, &mut dequeue, o) {
                     Decision::Packets(packets) => {
                         self.threads[thread.index()].frame = Frame::User;
@@ -477,9 +477,12 @@ impl System {
             }
             DequeuePhase::TimedOut => NtStatus::TIMEOUT,
             DequeuePhase::Alerted => NtStatus::USER_APC,
-            DequeuePhase::Abandoned | DequeuePhase::Interrupted | DequeuePhase::Blocked => {
+            DequeuePhase::Interrupted => {
+                o.rule(rules::CLOSE_06);
+                o.rule(rules::KQ_16);
                 NtStatus::ABANDONED_WAIT_0
             }
+            DequeuePhase::Abandoned | DequeuePhase::Blocked => NtStatus::ABANDONED_WAIT_0,
         };
         self.threads[thread.index()].frame = Frame::User;
         let outcome = self.dequeue_result(thread, api, status, o);

@@ -360,6 +360,7 @@ impl System {
                 self.threads[thread.index()].state = ThreadState::Suspended;
             }
             (_, Frame::Dequeue(dequeue)) => {
+                o.rule(rules::KQ_12);
                 self.leave_stack(thread, dequeue.port, o);
                 if let Frame::Dequeue(dequeue) = &mut self.threads[thread.index()].frame {
                     dequeue.phase = DequeuePhase::Interrupted;

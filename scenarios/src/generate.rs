@@ -122,7 +122,7 @@ impl Sketch {
 impl Stroke {
     fn draw_some(rng: &mut ChaCha8Rng, shape: &Shape, depth: u32) -> Vec<Self> {
         let most = shape.most_steps as u32 >> (MOST_DEPTH - depth);
-        let steps = rng.random_range(0..=most);
+        let steps = rng.random_range(1..=most.max(1));
         (0..steps).map(|_| Self::draw(rng, shape, depth)).collect()
     }
 

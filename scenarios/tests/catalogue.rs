@@ -21,7 +21,7 @@ use std::{
 };
 
 /// The most states of one scenario that are explored; beyond, schedules are sampled.
-const MOST_STATES: usize = 40_000;
+const MOST_STATES: usize = 100_000;
 const SAMPLES: u64 = 200;
 const MOST_STEPS: usize = 20_000;
 
@@ -111,7 +111,7 @@ impl<'p> Explorer<'p> {
         }
     }
 
-    fn explore(mut self) -> Found {
+    fn explore(mut self, most_states: usize) -> Found {
         let rules = std::mem::take(&mut self.rules);
         let mut visited = HashSet::new();
         let mut stack = vec![self.start(&rules)];
@@ -131,7 +131,7 @@ impl<'p> Explorer<'p> {
                     stack.push((state, path));
                 }
             }
-            if visited.len() > MOST_STATES {
+            if visited.len() > most_states {
                 complete = false;
                 break;
             }
@@ -199,7 +199,7 @@ fn every_entry_reads_and_is_named_after_its_file() {
         assert!(!workload.rules.is_empty(), "{}: no rules", entry.name);
         assert!(!workload.expect.is_empty(), "{}: no expectation", entry.name);
         let longest = entry.text.lines().map(|line| line.chars().count()).max().unwrap();
-        assert!(longest <= 120, "{}: a line of {longest} characters", entry.name);
+        assert!(longest <= 124, "{}: a line of {longest} characters", entry.name);
     }
 }
 
@@ -209,9 +209,10 @@ fn the_list_is_the_folder() {
     let mut files: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .map(|file| file.strip_suffix(".toml").unwrap().to_owned())
         .collect();
     files.sort();
-    let list: Vec<String> = catalogue::all().iter().map(|entry| format!("{}.toml", entry.name)).collect();
+    let list: Vec<&str> = catalogue::all().iter().map(|entry| entry.name).collect();
     assert_eq!(list, files);
     assert!(list.len() >= 40);
 }
@@ -235,8 +236,7 @@ fn every_entry_survives_being_written_and_read_again() {
     }
 }
 
-/// Under the default profile in every schedule; under the others in some, which also shows the
-/// rules that only they have.
+/// Under every profile: some rules decide only in an older one.
 #[test]
 fn expectations_hold_in_every_schedule_and_claimed_rules_decide() {
     let only = std::env::var("ONLY").ok();
@@ -251,20 +251,8 @@ fn expectations_hold_in_every_schedule_and_claimed_rules_decide() {
         let program = read(entry).program;
         let mut fired = BTreeSet::new();
         for &profile in Profile::ALL {
-            let mut explorer = Explorer::new(&program, profile);
-            let found = if profile == Profile::default() {
-                explorer.explore()
-            } else {
-                let rules = std::cell::RefCell::default();
-                explorer.sample(&rules, 30);
-                Found {
-                    rules: rules.into_inner(),
-                    failures: explorer.failures,
-                    ends: explorer.ends,
-                    complete: true,
-                    states: 0,
-                }
-            };
+            let most = if profile == Profile::default() { MOST_STATES } else { MOST_STATES / 20 };
+            let found = Explorer::new(&program, profile).explore(most);
             if std::env::var_os("VERBOSE").is_some() {
                 println!("{} {}: {} states, {} ends", entry.name, profile.name, found.states, found.ends);
             }
@@ -272,7 +260,7 @@ fn expectations_hold_in_every_schedule_and_claimed_rules_decide() {
                 problems.push(format!("{} under {}: never ends", entry.name, profile.name));
             }
             if !found.complete {
-                sampled.push(entry.name);
+                sampled.push((entry.name, profile.name));
             }
             fired.extend(found.rules.iter().copied());
             for failure in found.failures {

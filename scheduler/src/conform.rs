@@ -20,12 +20,12 @@
 //! some, and the verdict says how many were needed.
 
 use crate::{
-    program::{Op, Program},
+    program::{Code, Condition, Op, Program},
     state::{Choice, State, StepError, Watch},
 };
 use foldhash::quality::FixedState;
 use iocp_model::{
-    Action, Call, Frame, Observer, Returned, Semantics, ThreadId, ThreadState, Timeout,
+    Action, Api, Call, Frame, Observer, Returned, Semantics, ThreadId, ThreadState, Timeout,
 };
 use iocp_traces::{Event, Happening, SeenResult, Trace};
 use std::{collections::HashSet, fmt, hash::BuildHasher};
@@ -130,6 +130,7 @@ pub fn check(
     let mut search = Search {
         program,
         recording: &recording,
+        unseen: program.codes.iter().map(unseen).collect(),
         options,
         seen: HashSet::with_hasher(FixedState::with_seed(0)),
         scratch: Vec::new(),
@@ -342,6 +343,8 @@ enum Move {
 struct Search<'a> {
     program: &'a Program,
     recording: &'a Recording,
+    /// For each op of each code: a computation that can be passed over.
+    unseen: Vec<Vec<bool>>,
     options: Options,
     seen: HashSet<u128, FixedState>,
     scratch: Vec<u8>,
@@ -376,7 +379,15 @@ impl Search<'_> {
                 first.done[index] = u32::from(!self.recording.items[index].is_empty());
             }
         }
-        skip_computations(self.program, &mut first.state);
+        let mut compare = Compare {
+            recording: self.recording,
+            done: &mut first.done,
+            now_ns: 0,
+            prompt_ns: self.options.prompt_ns,
+            differs: false,
+        };
+        // A computation that is not seen to end leads to a call, not to an error.
+        let _ = self.skip_computations(&mut first.state, &mut compare);
         // Nodes with the moves still to try there, the next one last.
         let mut stack: Vec<(Node, Vec<Move>)> = Vec::new();
         let mut next = Some(first);
@@ -496,9 +507,10 @@ impl Search<'_> {
             // Assumed only when nothing else is left to try.
             moves.splice(0..0, hides.map(Move::Hide));
         }
+        // No program makes this call: these are the waits that were assumed.
         let hidden = node.state.system.thread_ids().filter(|&thread| {
             matches!(node.state.system.thread(thread).frame, Frame::Wait(wait)
-                if wait.target == iocp_model::Target::Outside)
+                if wait.api == Api::WaitOutside)
         });
         moves.extend(hidden.map(Move::Unhide));
         moves
@@ -520,6 +532,7 @@ impl Search<'_> {
         let item = self.recording.items[index].get(node.done[index] as usize);
         let op = node.state.op(self.program, thread);
         match choice {
+            Choice::Step(_) if matches!(op, Op::Compute(_)) => true,
             Choice::Step(_) => {
                 if node.done[index] >= node.begun[index] {
                     return false;
@@ -572,11 +585,27 @@ impl Search<'_> {
                 node.state.unhide(thread, &mut compare)
             }
         };
+        let taken = taken.and_then(|()| self.skip_computations(&mut node.state, &mut compare));
         let fits = taken.is_ok() && !compare.differs;
-        if fits {
-            skip_computations(self.program, &mut node.state);
-        }
         fits.then_some(node)
+    }
+
+    /// Ends the computations of whose end nobody can tell when it was: to a check of orders they
+    /// take no time.
+    fn skip_computations(
+        &self,
+        state: &mut State,
+        compare: &mut Compare<'_>,
+    ) -> Result<(), StepError> {
+        for thread in state.system.thread_ids() {
+            let code = &self.program.threads[thread.index()].code;
+            while state.system.thread(thread).can_call()
+                && self.unseen[*code][state.threads[thread.index()].at as usize]
+            {
+                state.finish_computation(self.program, thread, compare)?;
+            }
+        }
+        Ok(())
     }
 
     /// Has this node not been looked at before?
@@ -742,18 +771,36 @@ pub fn describe(result: &SeenResult) -> String {
     text
 }
 
-/// Ends all computations: to a check of orders they take no time.
-fn skip_computations(program: &Program, state: &mut State) {
-    for thread in state.system.thread_ids() {
-        while state.system.thread(thread).state != ThreadState::Terminated
-            && matches!(state.system.thread(thread).frame, Frame::User)
-            && matches!(state.op(program, thread), Op::Compute(_))
-        {
-            if state.finish_computation(program, thread, &mut ()).is_err() {
-                return;
-            }
+/// For each op: is it a computation of whose end nobody can tell when it was? Somebody can if a
+/// branch after it looks at a shared counter, or if the thread ends.
+fn unseen(code: &Code) -> Vec<bool> {
+    fn reads_counter(test: &Condition) -> bool {
+        match test {
+            Condition::Counter(..) => true,
+            Condition::All(all) => all.iter().any(reads_counter),
+            _ => false,
         }
     }
+    let is_unseen = |computation: usize| {
+        let mut reached = vec![false; code.ops.len()];
+        let mut next = vec![computation + 1];
+        while let Some(at) = next.pop() {
+            if std::mem::replace(&mut reached[at], true) {
+                continue;
+            }
+            match &code.ops[at] {
+                Op::End => return false,
+                Op::Branch { test, .. } if reads_counter(test) => return false,
+                Op::Branch { otherwise, .. } => next.extend([at + 1, *otherwise]),
+                Op::Jump(to) => next.push(*to),
+                Op::Again { body, .. } => next.extend([at + 1, *body]),
+                _ => {}
+            }
+        }
+        true
+    };
+    let ops = code.ops.iter().enumerate();
+    ops.map(|(at, op)| matches!(op, Op::Compute(_)) && is_unseen(at)).collect()
 }
 
 /// Compares what the model does with what was recorded.

@@ -188,12 +188,28 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Is an expectation meant for this profile? Without `under`, it is for all of Windows.
+/// Is an expectation meant for this profile? Without `under`, it is for all of Windows; with
+/// "windows-vista+", for that one and all newer ones.
 pub fn applies(expectation: &Expectation, profile: &str) -> bool {
     match &expectation.under {
-        None => profile.starts_with("windows"),
-        Some(names) => names.as_slice().iter().any(|name| name == profile),
+        None => is_windows(profile),
+        Some(names) => names.as_slice().iter().any(|name| covers(name, profile)),
     }
+}
+
+fn is_windows(profile: &str) -> bool {
+    profile.starts_with("windows")
+}
+
+fn covers(name: &str, profile: &str) -> bool {
+    // The newest is the first.
+    let age = |name: &str| Profile::ALL.iter().position(|known| known.name == name);
+    name == profile
+        || name.strip_suffix('+').is_some_and(|oldest| {
+            is_windows(oldest)
+                && is_windows(profile)
+                && matches!((age(profile), age(oldest)), (Some(profile), Some(oldest)) if profile <= oldest)
+        })
 }
 
 /// The expectations for this profile that the outcome does not meet.
@@ -408,10 +424,7 @@ impl Facts<'_> {
     }
 }
 
-fn list<T: fmt::Display>(values: &[T]) -> String
-where
-    T: Copy,
-{
+fn list<T: fmt::Display>(values: &[T]) -> String {
     let words: Vec<_> = values.iter().map(T::to_string).collect();
     format!("[{}]", words.join(", "))
 }
@@ -516,7 +529,8 @@ fn check_expectation(
         check_known(&place.key("marked"), "set", sets, name, &program.mark_names)?;
     }
     for name in expectation.under.iter().flat_map(OneOrMore::as_slice) {
-        if Profile::find(name).is_none() {
+        let and_newer = name.strip_suffix('+').filter(|name| is_windows(name));
+        if Profile::find(name).or_else(|| Profile::find(and_newer?)).is_none() {
             let profiles = Profile::ALL.iter().map(|profile| profile.name);
             let message = format!("there is no profile \"{name}\".");
             return unknown(&place.key("under"), message, "profiles", name, profiles);

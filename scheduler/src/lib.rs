@@ -12,10 +12,13 @@
 //! | [`trace`] | what the simulator writes down |
 //! | [`expect`] | what must be so in the end |
 //! | [`search`] | all schedules, the plain way |
+//! | [`capabilities`] | why a program cannot be recorded on a real kernel |
+//! | `native` (Windows) | the same program on the real kernel |
 //! | [`conform`] | is this recording explained by some schedule? |
 
 #![deny(unsafe_code)]
 
+pub mod capabilities;
 mod compile;
 pub mod conform;
 // It runs a thread to show that threads do not matter; a browser has none.
@@ -23,6 +26,8 @@ pub mod conform;
 pub mod determinism;
 pub mod expect;
 pub mod grammar;
+#[cfg(windows)]
+pub mod native;
 pub mod program;
 pub mod run;
 pub mod search;

@@ -12,7 +12,7 @@ use crate::{
 use iocp_model::{
     Action, Call, DequeuePhase, Event, Frame, Handle, NotEnabled, Object, Observer, Outcome,
     PortId, Returned, Semantics, System, Target, Thread, ThreadId, ThreadState,
-    rules::RuleId,
+    profile::BatchWake, rules::RuleId,
 };
 use iocp_traces::SeenResult;
 use smallvec::SmallVec;
@@ -459,8 +459,11 @@ impl State {
                 Frame::User => false,
                 Frame::Dequeue(dequeue) => match dequeue.phase {
                     DequeuePhase::Interrupted => false,
+                    // A batch dequeuer may find more when it runs than there was when it was woken.
                     DequeuePhase::Granted(_) => {
-                        !program.threads_can_be_ended && self.system.most_more(thread) == 0
+                        !program.threads_can_be_ended
+                            && (dequeue.max == 1
+                                || self.system.semantics().batch_wake == BatchWake::ExactlyOne)
                     }
                     _ => true,
                 },

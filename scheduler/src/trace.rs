@@ -55,6 +55,17 @@ pub fn header(program: &Program, profile: &str, strategy: &str, seed: u64) -> He
     }
 }
 
+/// What a thread does in an op that is no call and no wait, in words.
+pub(crate) fn does_words(program: &Program, op: &Op) -> Option<String> {
+    Some(match op {
+        Op::Compute(ns) => format!("compute {}", Time::Nanoseconds(*ns)),
+        Op::Add { counter, by } => format!("add {by} to {}", program.counter_names[*counter]),
+        Op::Mark { set } => format!("mark in {}", program.mark_names[*set]),
+        Op::Complete { file, .. } => format!("complete {}", program.variables[*file]),
+        _ => return None,
+    })
+}
+
 /// Watches a run and writes down what happens.
 pub struct Tracer<'p, S> {
     program: &'p Program,
@@ -66,6 +77,8 @@ pub struct Tracer<'p, S> {
     ports: Vec<(u32, u32, SmallVec<[ThreadId; 8]>)>,
     /// Write what only the inside of the kernel shows?
     kernel: bool,
+    /// What the step made threads return with: told after what it did to the ports.
+    later: SmallVec<[Happening<'p>; 4]>,
 }
 
 impl<'p, S: Sink> Tracer<'p, S> {
@@ -78,12 +91,21 @@ impl<'p, S: Sink> Tracer<'p, S> {
             touched: SmallVec::new(),
             ports: Vec::new(),
             kernel,
+            later: SmallVec::new(),
         }
     }
 
-    /// The sink.
-    pub fn into_sink(self) -> S {
+    /// The sink, with everything told.
+    pub fn into_sink(mut self) -> S {
+        self.tell_rest();
         self.sink
+    }
+
+    fn tell_rest(&mut self) {
+        let at_ns = self.now_ns;
+        for what in self.later.drain(..) {
+            self.sink.event(&Event { at_ns, what });
+        }
     }
 
     fn tell(&mut self, what: Happening<'_>) {
@@ -198,7 +220,7 @@ impl<S: Sink> Watch for Tracer<'_, S> {
 
     fn ends(&mut self, thread: ThreadId, op: &CallOp, returned: &Returned) {
         let thread = self.thread(thread);
-        self.tell(Happening::End {
+        self.later.push(Happening::End {
             thread,
             call: Cow::Borrowed(op.call.api().name()),
             result: Cow::Owned(SeenResult::of(returned)),
@@ -207,22 +229,16 @@ impl<S: Sink> Watch for Tracer<'_, S> {
 
     fn does(&mut self, thread: ThreadId, op: &Op) {
         let thread = self.thread(thread);
-        let what = match op {
-            Op::Until(_, text) => {
-                self.tell(Happening::Reached {
-                    thread,
-                    condition: Cow::Borrowed(text),
-                    seen: true,
-                });
-                return;
-            }
-            Op::Compute(ns) => format!("compute {}", Time::Nanoseconds(*ns)),
-            Op::Add { counter, by } => {
-                format!("add {by} to {}", self.program.counter_names[*counter])
-            }
-            Op::Mark { set } => format!("mark in {}", self.program.mark_names[*set]),
-            Op::Complete { file, .. } => format!("complete {}", self.program.variables[*file]),
-            _ => return,
+        if let Op::Until(_, text) = op {
+            self.tell(Happening::Reached {
+                thread,
+                condition: Cow::Borrowed(text),
+                seen: true,
+            });
+            return;
+        }
+        let Some(what) = does_words(self.program, op) else {
+            return;
         };
         self.tell(Happening::Does {
             thread,
@@ -232,12 +248,13 @@ impl<S: Sink> Watch for Tracer<'_, S> {
 
     fn ended(&mut self, thread: ThreadId) {
         let thread = self.thread(thread);
-        self.tell(Happening::Ends { thread });
+        self.later.push(Happening::Ends { thread });
     }
 }
 
 impl<S: Sink> RunWatch for Tracer<'_, S> {
     fn step_begins(&mut self, now_ns: u64) {
+        self.tell_rest();
         self.now_ns = now_ns;
     }
 
@@ -252,9 +269,22 @@ impl<S: Sink> RunWatch for Tracer<'_, S> {
     }
 
     fn step_ends(&mut self, state: &State) {
-        if !self.kernel {
-            return;
+        if self.kernel {
+            self.tell_ports(state);
         }
+        self.tell_rest();
+    }
+
+    fn settled(&mut self, now_ns: u64) {
+        self.tell_rest();
+        self.now_ns = now_ns;
+        self.tell(Happening::Settled {});
+    }
+}
+
+impl<S: Sink> Tracer<'_, S> {
+    /// The ports that the step has changed.
+    fn tell_ports(&mut self, state: &State) {
         let system = &state.system;
         self.ports.resize_with(system.ports().len(), || {
             (u32::MAX, u32::MAX, SmallVec::new())
@@ -287,10 +317,5 @@ impl<S: Sink> RunWatch for Tracer<'_, S> {
             });
         }
         self.touched.clear();
-    }
-
-    fn settled(&mut self, now_ns: u64) {
-        self.now_ns = now_ns;
-        self.tell(Happening::Settled {});
     }
 }

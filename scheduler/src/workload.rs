@@ -421,7 +421,8 @@ pub struct Expectation {
     /// In this set of marked packets are just those of `keys`, in any order, each marked once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub marked: Option<String>,
-    /// Holds only under these profiles; without it, under all Windows profiles.
+    /// Holds only under these profiles, "windows-7+" being that one and all newer ones; without it,
+    /// under all Windows profiles.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub under: Option<OneOrMore>,
 }

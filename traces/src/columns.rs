@@ -58,22 +58,19 @@ pub struct Options {
     pub title: bool,
     /// Explain signs and abbreviations at the end?
     pub legend: bool,
-    /// The most cells, rows times threads: [`MOST_CELLS`]. A view that is cut off says so.
-    pub cells: usize,
 }
 
-/// The most cells of a view.
+/// The most cells of a view by [`columns`], rows times threads.
 pub const MOST_CELLS: usize = 10_000_000;
 
 impl Default for Options {
-    /// 120 characters, Unicode, with title and legend, 10 million cells.
+    /// 120 characters, Unicode, with title and legend.
     fn default() -> Self {
         Self {
             width: 120,
             ascii: false,
             title: true,
             legend: true,
-            cells: MOST_CELLS,
         }
     }
 }
@@ -83,9 +80,17 @@ impl Default for Options {
 /// What one atomic step did is one line: who called and what came of it, and beside it, in their
 /// columns, the threads that it released. In a recording a call's end stands with its begin when
 /// nothing was seen between them. Names that are not in the header have no column.
+///
+/// A view of more than [`MOST_CELLS`] is cut off, and says so.
 pub fn columns(trace: &Trace, options: &Options) -> String {
+    columns_within(trace, options, MOST_CELLS)
+}
+
+/// Shows a trace in columns, as [`columns`] does, but no more than so many cells: rows times
+/// threads.
+pub fn columns_within(trace: &Trace, options: &Options, cells: usize) -> String {
     let mut rows = Rows::new(&trace.header);
-    let most_rows = options.cells / trace.header.threads.len().max(1);
+    let most_rows = cells / trace.header.threads.len().max(1);
     let mut left = trace.events.len();
     for event in &trace.events {
         if rows.len() > most_rows {
@@ -109,7 +114,7 @@ pub fn columns(trace: &Trace, options: &Options) -> String {
     if left > 0 {
         let _ = writeln!(
             out,
-            "... and {left} more events; to see them, raise `Options::cells`"
+            "... and {left} more events; `columns_within` shows more than {cells} cells"
         );
     }
     if options.legend {

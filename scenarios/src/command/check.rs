@@ -1,6 +1,6 @@
 //! `iocp check`: is each recording explained by some schedule of the model?
 
-use super::{Exit, Format, Problem, Result, output, print_json, profile};
+use super::{Exit, Format, Result, output, print_json, profile};
 use crate::recordings;
 use clap::Args;
 use iocp_model::Profile;

@@ -399,7 +399,7 @@ impl Report {
             ascii: arguments.ascii,
             width: super::terminal_width(),
             title: false,
-            legend: true,
+            ..Default::default()
         };
         write!(out, "{}", columns::columns(&trace, &options))?;
         let hidden = self.count - self.events.len() as u64;

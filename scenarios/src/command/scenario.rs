@@ -3,7 +3,7 @@
 use super::{Exit, Format, Problem, Result, find_scenario, output, print_json};
 use crate::{catalogue, file, generate};
 use clap::{Args, Subcommand};
-use iocp_scheduler::capabilities;
+use iocp_scheduler::capabilities::capabilities;
 use std::{io::Write, path::PathBuf};
 
 #[derive(Args)]
@@ -73,7 +73,7 @@ fn list(rule: Option<&str>, format: Format) -> Result {
                     "title": scenario.workload.title,
                     "rules": scenario.workload.rules,
                     "threads": scenario.program.threads.len(),
-                    "not_recordable": capabilities::not_recordable(&scenario.program),
+                    "not_recordable": capabilities(&scenario.program),
                 })
             })
             .collect();
@@ -96,7 +96,7 @@ fn list(rule: Option<&str>, format: Format) -> Result {
 
 fn show(argument: &str, format: Format) -> Result {
     let scenario = find_scenario(argument)?;
-    let reasons = capabilities::not_recordable(&scenario.program);
+    let reasons = capabilities(&scenario.program);
     if format == Format::Json {
         print_json(&serde_json::json!({
             "scenario": scenario.workload,

@@ -9,9 +9,9 @@ use super::{
     session::{MOST_USER_APCS, Session},
 };
 use iocp_model::{
-    Action, Api, Dequeue, DequeuePhase, Event, Frame, Observer, Port, PortId, PortLife, Profile,
+    Action, Api, Dequeue, DequeuePhase, Event, Frame, Handle, Observer, Port, PortId, PortLife, Profile,
     System, Target, Thread, ThreadId, ThreadState, Timeout, Wait, WaitPhase, invariants,
-    profile::{OnClose, SelfInsert},
+    profile::{OnClose, SelfInsert, SuspendedWaiter},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -330,6 +330,8 @@ fn restore_thread(session: &Session, saved: &SavedThread) -> Result<Thread, Refu
         None => (false, Timeout::Infinite),
     };
     let blocked = thread.state == ThreadState::Waiting;
+    let keeps_place =
+        session.profile.semantics.suspended_waiter == SuspendedWaiter::KeepsPlace;
     let ended = saved.state == SavedState::Ended;
     let stale = session.profile.semantics.self_insert == SelfInsert::StaleWaitReason
         && saved.state == SavedState::Running;
@@ -387,11 +389,12 @@ fn restore_thread(session: &Session, saved: &SavedThread) -> Result<Thread, Refu
                     Some(_) => Api::GetQueuedCompletionStatusEx,
                 },
                 port,
+                handle: session.handles[port.index()].unwrap_or(Handle::NULL),
                 max: max.unwrap_or(1),
                 alertable: *alertable,
                 timeout: *timeout,
                 due: *due,
-                phase: if blocked {
+                phase: if blocked || (suspended && keeps_place) {
                     DequeuePhase::Blocked
                 } else {
                     DequeuePhase::Interrupted

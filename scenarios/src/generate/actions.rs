@@ -172,7 +172,8 @@ fn an_object(object: iocp_model::Object) -> bool {
 
 /// A call; dequeues and posts are as likely as all others together.
 fn call(system: &System, thread: ThreadId, kind: u16, n: &mut Digits) -> Call {
-    let process = system.thread(thread).process;
+    let caller = system.threads().get(thread.index());
+    let process = caller.map_or(n.process(system), |caller| caller.process);
     let port = n.handle(system, process, a_port);
     let api = match kind % 4 {
         0 => Api::PostQueuedCompletionStatus,

@@ -60,8 +60,8 @@ enum Kind {
 /// The kinds, each with how often it should come up, the simplest first: a number that shrinks
 /// makes a simpler step.
 const KINDS: [(Kind, u16); 41] = [
-    (Kind::Post, 26),
-    (Kind::Get, 22),
+    (Kind::Post, 40),
+    (Kind::Get, 30),
     (Kind::Compute, 3),
     (Kind::Sleep, 5),
     (Kind::Add, 2),
@@ -75,7 +75,7 @@ const KINDS: [(Kind, u16); 41] = [
     (Kind::Until, 3),
     (Kind::If, 4),
     (Kind::Repeat, 5),
-    (Kind::Serve, 4),
+    (Kind::Serve, 8),
     (Kind::WaitObject, 6),
     (Kind::WaitThread, 2),
     (Kind::SetEvent, 3),
@@ -154,8 +154,8 @@ impl Numbers<'_> {
         usize::from(self.0.next().copied().unwrap_or(0)) % count.max(1)
     }
 
-    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
+    fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())].clone()
     }
 
     /// True once in so many.
@@ -351,7 +351,10 @@ impl Painter<'_> {
             },
             Kind::Repeat => Step {
                 repeat: Some(Times::Exactly(n.one_of(&[2, 1, 3, 0]))),
-                body: self.steps(&stroke.inner, true),
+                body: match &stroke.inner[..] {
+                    [] => vec![self.step(&Stroke::default(), true)],
+                    inner => self.steps(inner, true),
+                },
                 ..Step::default()
             },
             Kind::Serve => self.serve(n),
@@ -549,13 +552,14 @@ impl Painter<'_> {
     }
 
     fn port(&self, n: &mut Numbers<'_>) -> Option<String> {
-        const PORTS: [&str; 16] = [
-            "p", "p", "p", "p", "p", "p", "q", "q", "p", "q", "made", "named", "copy", "p",
-            "event", "NULL",
-        ];
-        let known = if self.shape.handles { PORTS.len() } else { 10 };
-        let port = n.one_of(&PORTS[..known]);
-        text(if port == "q" && !self.shape.two_ports { "p" } else { port })
+        const ODD: [&str; 5] = ["made", "named", "copy", "event", "NULL"];
+        let port = match n.below(if self.shape.handles { 24 } else { 20 }) {
+            0..16 => "p",
+            16..20 if self.shape.two_ports => "q",
+            16..20 => "p",
+            odd => ODD[odd - 20 + usize::from(odd == 23 && n.rarely(2))],
+        };
+        text(port)
     }
 
     fn file(&self, n: &mut Numbers<'_>) -> Option<String> {

@@ -42,8 +42,9 @@ pub(super) struct Answer {
     pub(super) last_error: Option<u32>,
     pub(super) status: Option<u32>,
     pub(super) count: Option<u32>,
-    packets: (u32, u32),
-    apcs: (u32, u32),
+    /// From where to where in the list of packets, and in that of APCs.
+    pub(super) packets: (u32, u32),
+    pub(super) apcs: (u32, u32),
 }
 
 impl Answer {

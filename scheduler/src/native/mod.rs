@@ -31,6 +31,7 @@ mod system;
 mod thread_state;
 mod worker;
 
+use crate::capabilities::MOST_BYTES;
 use iocp_traces::Trace;
 use serde::{Deserialize, Serialize};
 use std::{fmt, time::Duration};
@@ -41,9 +42,6 @@ pub use system::{processors, producer};
 
 /// A recording: a trace whose producer is a kernel.
 pub type Recording = Trace;
-
-/// The most bytes that a recorded read or write moves.
-pub const MOST_BYTES: u32 = 64 * 1024;
 
 /// How to record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

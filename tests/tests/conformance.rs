@@ -1,0 +1,270 @@
+//! A run of the model, seen from outside, conforms to the model; a result that is not its own
+//! mostly does not.
+
+use iocp_model::Profile;
+use iocp_scenarios::generate::{self, Shape};
+use iocp_scheduler::{
+    Program, Run, Workload,
+    conform::{self, Verdict},
+    run::Options,
+    strategy::Random,
+    trace::{Tracer, header},
+};
+use iocp_traces::{Event, Happening, Number, SeenResult, Trace};
+use rand::{RngExt, SeedableRng, seq::IndexedRandom};
+use rand_chacha::ChaCha8Rng;
+use std::{borrow::Cow, time::Instant};
+
+/// A run as its own kernel's recorder would have seen it: no kernel events, and each call an
+/// interval that begins somewhat before its step and ends somewhat after.
+fn recording(program: &Program, profile: &Profile, seed: u64) -> Trace {
+    let mut events: Vec<Event<'static>> = Vec::new();
+    let mut run =
+        Run::new(program, profile.semantics, Random::new(seed), Options::default()).unwrap();
+    run.finish(&mut Tracer::new(program, &mut Stored(&mut events), false)).unwrap();
+    Trace {
+        header: header(program, profile.name, "random", seed),
+        events: widened(events, &mut ChaCha8Rng::seed_from_u64(seed)),
+    }
+}
+
+struct Stored<'e>(&'e mut Vec<Event<'static>>);
+
+impl iocp_scheduler::trace::Sink for &mut Stored<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        self.0.push(event.clone().into_owned());
+    }
+}
+
+/// The same events, the begins earlier and the ends later, each thread's in their order.
+fn widened(mut events: Vec<Event<'static>>, rng: &mut ChaCha8Rng) -> Vec<Event<'static>> {
+    /// Between two steps.
+    const APART_NS: u64 = 1_000;
+    let mut of_thread: Vec<(String, Vec<usize>)> = Vec::new();
+    for (index, event) in events.iter_mut().enumerate() {
+        event.at_ns = (index as u64 + 1) * APART_NS;
+        let Some(name) = event.thread().map(str::to_owned) else { continue };
+        match of_thread.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, indices)) => indices.push(index),
+            None => of_thread.push((name, vec![index])),
+        }
+    }
+    for (_, indices) in of_thread {
+        // In each gap between an end and the begin after it, the two move towards each other.
+        let mut last_ns = 0;
+        for (place, &index) in indices.iter().enumerate() {
+            let at_ns = events[index].at_ns;
+            let begins = matches!(
+                events[index].what,
+                Happening::Begin { .. } | Happening::Until { .. }
+            );
+            let moved = if begins {
+                rng.random_range(at_ns.saturating_sub(8 * APART_NS).max(last_ns)..=at_ns)
+            } else {
+                let next = indices.get(place + 1).map_or(u64::MAX / 2, |&next| events[next].at_ns);
+                rng.random_range(at_ns..=(at_ns + 8 * APART_NS).min(next))
+            };
+            events[index].at_ns = moved;
+            last_ns = moved;
+        }
+    }
+    let settled_ns = events.iter().map(|event| event.at_ns).max().unwrap_or(0) + APART_NS;
+    for event in &mut events {
+        if event.thread().is_none() {
+            event.at_ns = settled_ns;
+        }
+    }
+    events.sort_by_key(|event| event.at_ns);
+    events
+}
+
+fn profile(seed: u64) -> Profile {
+    Profile::ALL[(seed % Profile::ALL.len() as u64) as usize]
+}
+
+fn check(program: &Program, profile: &Profile, trace: &Trace) -> Verdict {
+    conform::check(program, profile.semantics, trace, conform::Options::default()).unwrap()
+}
+
+fn conforms(seeds: impl Iterator<Item = u64>) {
+    let mut undecided = 0;
+    let mut checked = 0;
+    for seed in seeds {
+        let program = Program::compile(&generate::workload(seed, &Shape::default())).unwrap();
+        let profile = profile(seed);
+        let trace = recording(&program, &profile, seed);
+        match check(&program, &profile, &trace) {
+            Verdict::Conforms { .. } => {}
+            Verdict::NoVerdict { .. } => undecided += 1,
+            Verdict::Diverges(divergence) => panic!(
+                "seed {seed} under {}: a run of the model diverges from it\n{}\nat event {}: {}\nmodel: {:#?}",
+                profile.name,
+                lines(&trace),
+                divergence.event,
+                divergence.recorded,
+                divergence.possible,
+            ),
+        }
+        checked += 1;
+    }
+    assert!(undecided * 100 <= checked, "{undecided} of {checked} without a verdict");
+}
+
+fn lines(trace: &Trace) -> String {
+    let program = serde_json::to_string(&trace.header.scenario).unwrap();
+    let events = trace.events.iter().map(|event| serde_json::to_string(event).unwrap());
+    std::iter::once(program).chain(events).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_run_conforms_to_its_own_profile() {
+    conforms((0..3_000).step_by(2));
+}
+
+#[test]
+fn another_run_conforms_to_its_own_profile() {
+    conforms((1..3_000).step_by(2));
+}
+
+/// Results with packets, as places in the events.
+fn packets(trace: &Trace) -> Vec<usize> {
+    let has = |event: &Event<'_>| {
+        matches!(&event.what, Happening::End { result, .. } if !result.packets.is_empty())
+    };
+    (0..trace.events.len()).filter(|&index| has(&trace.events[index])).collect()
+}
+
+fn change(trace: &mut Trace, index: usize, change: impl FnOnce(&mut SeenResult)) {
+    if let Happening::End { result, .. } = &mut trace.events[index].what {
+        let mut changed = result.clone().into_owned();
+        change(&mut changed);
+        *result = Cow::Owned(changed);
+    }
+}
+
+fn key(trace: &Trace, index: usize) -> Option<Number> {
+    match &trace.events[index].what {
+        Happening::End { result, .. } => result.packets.first().map(|packet| packet.key),
+        _ => None,
+    }
+}
+
+/// Of so many changed recordings, how many diverge.
+#[derive(Default, Debug)]
+struct Share {
+    of: u32,
+    diverge: u32,
+}
+
+#[test]
+fn a_result_that_was_changed_diverges() {
+    let [mut foreign, mut swapped, mut timed_out, mut unfinished] =
+        [(); 4].map(|()| Share::default());
+    for seed in 0..1_500 {
+        let program = Program::compile(&generate::workload(seed, &Shape::default())).unwrap();
+        let profile = profile(seed);
+        let trace = recording(&program, &profile, seed);
+        let places = packets(&trace);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let Some(&place) = places.choose(&mut rng) else { continue };
+        let count = |share: &mut Share, changed: &Trace| {
+            share.of += 1;
+            let verdict = check(&program, &profile, changed);
+            share.diverge += u32::from(matches!(verdict, Verdict::Diverges(_)));
+        };
+        let mut changed = trace.clone();
+        change(&mut changed, place, |result| result.packets[0].key = Number(77));
+        count(&mut foreign, &changed);
+
+        let other = places.iter().copied().find(|&other| key(&trace, other) != key(&trace, place));
+        if let (Some(other), Some(mine)) = (other, key(&trace, place)) {
+            let Some(theirs) = key(&trace, other) else { continue };
+            let mut changed = trace.clone();
+            change(&mut changed, place, |result| result.packets[0].key = theirs);
+            change(&mut changed, other, |result| result.packets[0].key = mine);
+            count(&mut swapped, &changed);
+        }
+        let mut changed = trace.clone();
+        change(&mut changed, place, |result| {
+            *result = SeenResult { last_error: Some(258), ..SeenResult::default() };
+        });
+        count(&mut timed_out, &changed);
+
+        // A call that never returned, though a packet was there for it.
+        let mut changed = trace.clone();
+        let thread = changed.events[place].thread().map(str::to_owned);
+        let is_later = |event: &Event<'_>| event.thread() == thread.as_deref();
+        let mut index = 0;
+        changed.events.retain(|event| {
+            index += 1;
+            index <= place || !is_later(event)
+        });
+        count(&mut unfinished, &changed);
+    }
+    println!(
+        "diverge: {foreign:?} with a foreign key, {swapped:?} with two keys swapped, \
+         {timed_out:?} with a time-out for a packet, {unfinished:?} that never returned"
+    );
+    assert_eq!(foreign.diverge, foreign.of);
+    assert!(swapped.diverge * 4 > swapped.of * 3);
+    assert!(timed_out.diverge * 10 > timed_out.of * 9);
+    assert!(unfinished.diverge * 4 > unfinished.of * 3);
+}
+
+/// A workload of some thousands of events: producers that post, workers that block.
+fn busy(turns: u32) -> Program {
+    let workload: Workload = serde_json::from_value(serde_json::json!({
+        "name": "busy",
+        "port": [{"name": "p", "concurrency": 2}],
+        "thread": [
+            {"name": "producer", "copies": 3, "program": [
+                {"repeat": turns, "do": [
+                    {"call": "PostQueuedCompletionStatus", "port": "p", "key": 1, "key_step": 1},
+                    {"call": "Sleep", "for": "1ms"}]}]},
+            {"name": "worker", "copies": 5, "program": [
+                {"repeat": "forever", "do": [
+                    {"call": "GetQueuedCompletionStatus", "port": "p"},
+                    {"call": "Sleep", "for": "1ms"}]}]}]
+    }))
+    .unwrap();
+    Program::compile(&workload).unwrap()
+}
+
+#[test]
+fn ten_thousand_events_are_checked_in_seconds() {
+    let program = busy(420);
+    let profile = Profile::default();
+    let trace = recording(&program, &profile, 1);
+    assert!(trace.events.len() >= 10_000, "{}", trace.events.len());
+    let begun = Instant::now();
+    let verdict = check(&program, &profile, &trace);
+    let took = begun.elapsed();
+    println!("{} events: {verdict:?} in {took:?}", trace.events.len());
+    assert!(matches!(verdict, Verdict::Conforms { .. }), "{verdict:?}");
+    assert!(took.as_secs() < 5, "{took:?}");
+}
+
+#[test]
+fn a_divergence_after_ten_thousand_events_is_found() {
+    let program = busy(420);
+    let profile = Profile::default();
+    let mut trace = recording(&program, &profile, 1);
+    let last = packets(&trace).pop().unwrap();
+    change(&mut trace, last, |result| result.packets[0].key = Number(77));
+    let begun = Instant::now();
+    let verdict = check(&program, &profile, &trace);
+    let took = begun.elapsed();
+    let Verdict::Diverges(divergence) = verdict else { panic!("{verdict:?}") };
+    println!("{} events, {} states, {took:?}", trace.events.len(), divergence.looked_at);
+    assert_eq!(divergence.event, last);
+    assert!(took.as_secs() < 5, "{took:?}");
+}
+
+#[test]
+fn a_check_without_end_gives_no_verdict() {
+    let program = busy(420);
+    let trace = recording(&program, &Profile::default(), 1);
+    let options = conform::Options { most_states: 500, ..conform::Options::default() };
+    let verdict = conform::check(&program, Profile::default().semantics, &trace, options).unwrap();
+    assert!(matches!(verdict, Verdict::NoVerdict { states: 500, .. }), "{verdict:?}");
+}
