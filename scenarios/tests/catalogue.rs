@@ -1,6 +1,8 @@
 //! Every scenario of the catalogue: it reads, its expectations hold in every schedule, no invariant
 //! breaks on the way, and the rules that it claims to show do decide something in it.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use iocp_model::{
     Event, Observer, Profile, Returned, ThreadId,
     invariants::Audit,

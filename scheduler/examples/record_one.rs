@@ -12,6 +12,13 @@ fn main() {
         options.watchdog = std::time::Duration::from_secs(watchdog.parse().unwrap());
     }
     match native::record(&program, &options) {
+        Ok(trace) if std::env::var_os("TRACE").is_some() => {
+            let mut writer = iocp_traces::Writer::new(std::io::stdout(), &trace.header).unwrap();
+            for event in &trace.events {
+                writer.event(event).unwrap();
+            }
+            writer.finish().unwrap();
+        }
         Ok(trace) => {
             println!("{:?}", trace.header.producer);
             println!("{} | settled {:?} | {} cpus", trace.header.provenance, trace.header.settled_ns, trace.header.processors);

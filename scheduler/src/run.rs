@@ -240,11 +240,12 @@ impl<'p, S: Strategy> Run<'p, S> {
     }
 
     fn take<W: RunWatch>(&mut self, choice: Choice, watch: &mut W) -> Result<(), RunError> {
-        let thread = choice.thread();
-        self.announced[thread.index()] = false;
+        let thread = choice.thread().index();
+        let before = self.state.threads[thread].at;
         self.state
             .take(self.program, choice, watch)
             .map_err(|error| describe(self.program, Some(&self.state), error))?;
+        self.announced[thread] &= self.state.threads[thread].at == before;
         watch.step_ends(&self.state);
         Ok(())
     }

@@ -31,7 +31,8 @@ pub struct Header {
     pub clock: Clock,
     /// The names of the threads, in the order of their columns.
     pub threads: Vec<String>,
-    /// The names of the ports.
+    /// The names of the ports that exist from the start. One that a thread creates on the way is
+    /// called by its number, "port-2".
     pub ports: Vec<String>,
     /// The whole scenario, normalised: a recording needs no other file. This crate does not look
     /// into it.

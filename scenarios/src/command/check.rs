@@ -1,6 +1,6 @@
 //! `iocp check`: is each recording explained by some schedule of the model?
 
-use super::{Exit, Format, Result, output, print_json, profile};
+use super::{Exit, Format, Problem, Result, output, print_json, profile};
 use crate::recordings;
 use clap::Args;
 use iocp_model::Profile;
@@ -8,11 +8,11 @@ use iocp_scheduler::{
     Program, State, Workload,
     conform::{self, Divergence, Options, Verdict},
 };
-use iocp_traces::{ReadError, Trace, Verdict as Expected, columns};
+use iocp_traces::{ReadError, Trace, Verdict as Expected, Writer, columns};
 use std::{
     fs::File,
     io::{BufReader, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Instant,
 };
 
@@ -36,6 +36,9 @@ pub(super) struct Arguments {
     /// Show each divergence, also those that are expected.
     #[arg(long)]
     explain: bool,
+    /// Write the verdicts into the headers of these files, as what is expected of them from now on.
+    #[arg(long, requires = "files")]
+    accept: bool,
     /// The format of the output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -116,6 +119,11 @@ pub(super) fn run(arguments: &Arguments) -> Result {
                 continue;
             }
         };
+        if arguments.accept
+            && let Source::File(path) = source
+        {
+            accept(path, &checked)?;
+        }
         exit = exit.max_severity(&checked);
         if arguments.format == Format::Human {
             if progress {
@@ -215,6 +223,30 @@ fn check(
         program,
         verdicts,
     })
+}
+
+/// Makes what was found what is expected. A recording without a verdict stays as it is.
+fn accept(path: &Path, checked: &Checked) -> Result<()> {
+    let mut trace = checked.trace.clone();
+    for judged in &checked.verdicts {
+        let found = match judged.verdict {
+            Verdict::Conforms { .. } => Expected::Conforms,
+            Verdict::Diverges(_) => Expected::Diverges,
+            Verdict::NoVerdict { .. } => continue,
+        };
+        trace.header.expect.insert(judged.profile.name.to_owned(), found);
+    }
+    let write = || {
+        // Beside the old file first: nothing is lost if this fails half-way.
+        let beside = path.with_extension("jsonl.new");
+        let mut writer = Writer::new(File::create(&beside)?, &trace.header)?;
+        for event in &trace.events {
+            writer.event(event)?;
+        }
+        writer.finish()?;
+        std::fs::rename(&beside, path)
+    };
+    write().map_err(|error| Problem::file("write", path, &error))
 }
 
 fn line(out: &mut impl Write, checked: &Checked) -> std::io::Result<()> {

@@ -1,15 +1,130 @@
 //! `iocp record`: scenarios on the kernel of this machine.
 
-use super::{Exit, Problem, Result};
+#[cfg(not(windows))]
+use super::Problem;
+use super::Result;
 use clap::Args;
+use std::path::PathBuf;
 
 #[derive(Args)]
 pub(super) struct Arguments {
     /// The scenarios: files, or names in the catalogue.
+    #[arg(required_unless_present = "all")]
     scenarios: Vec<String>,
+    /// Record the whole catalogue, as far as this machine can.
+    #[arg(long, conflicts_with = "scenarios")]
+    all: bool,
+    /// The folder for the recordings; it is made if it is not there.
+    #[arg(long, value_name = "DIR", default_value = "recordings")]
+    out: PathBuf,
+    /// Record each scenario so many times.
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repeat: u32,
+    /// Where the kernel does not tell whether a thread is blocked: take it to be after so many
+    /// milliseconds in its call.
+    #[arg(long, value_name = "MS", default_value_t = 30)]
+    settle: u64,
+    /// Give up on a recording after so many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    watchdog: u64,
+    /// A sentence about the machine, for the header.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    note: String,
 }
 
-pub(super) fn run(_: &Arguments) -> Result {
-    let _ = Exit::Holds;
-    Err(Problem::new("recording needs Windows, or Wine."))
+#[cfg(not(windows))]
+pub(super) fn run(arguments: &Arguments) -> Result {
+    let Arguments {
+        scenarios,
+        all,
+        out,
+        repeat,
+        settle,
+        watchdog,
+        note,
+    } = arguments;
+    let _ = (scenarios, all, out, repeat, settle, watchdog, note);
+    Err(Problem::new(
+        "recording needs a Windows kernel, or Wine: build iocp for Windows and run it there. The \
+         book's chapter \"Record a real kernel\" says how.",
+    ))
+}
+
+#[cfg(windows)]
+pub(super) use on_windows::run;
+
+#[cfg(windows)]
+mod on_windows {
+    use super::{super::{Exit, Problem, find_scenario}, Arguments, Result};
+    use crate::catalogue;
+    use iocp_scheduler::native::{self, Options, RecordError};
+    use iocp_traces::{Producer, Trace, Writer};
+    use std::{fs::File, io, path::{Path, PathBuf}, time::Duration};
+
+    pub(in super::super) fn run(arguments: &Arguments) -> Result {
+        let names: Vec<String> = if arguments.all {
+            catalogue::all().iter().map(|entry| entry.name.to_owned()).collect()
+        } else {
+            arguments.scenarios.clone()
+        };
+        std::fs::create_dir_all(&arguments.out)
+            .map_err(|error| Problem::file("make the folder", &arguments.out, &error))?;
+        let options = Options {
+            settle: Duration::from_millis(arguments.settle),
+            watchdog: Duration::from_secs(arguments.watchdog),
+            ..Options::default()
+        };
+        let (mut made, mut skipped, mut failed) = (0, 0, 0);
+        for name in &names {
+            let scenario = find_scenario(name)?;
+            for turn in 1..=arguments.repeat {
+                match native::record(&scenario.program, &options) {
+                    Ok(mut recording) => {
+                        if !arguments.note.is_empty() {
+                            recording.header.provenance += &format!(" {}", arguments.note);
+                        }
+                        let path = path(&arguments.out, &recording, turn);
+                        write(&path, &recording)
+                            .map_err(|error| Problem::file("write", &path, &error))?;
+                        println!("{}  {} events", path.display(), recording.events.len());
+                        made += 1;
+                    }
+                    Err(error @ (RecordError::NotRecordable(_) | RecordError::Processors { .. } | RecordError::Missing(_))) => {
+                        println!("{name}: skipped: {error}");
+                        skipped += 1;
+                        break;
+                    }
+                    Err(error) => {
+                        eprintln!("iocp: {name}: {error}");
+                        failed += 1;
+                    }
+                }
+            }
+        }
+        println!("{made} recordings made, {skipped} scenarios skipped, {failed} recordings failed.");
+        Ok(if failed > 0 { Exit::NoVerdict } else { Exit::Holds })
+    }
+
+    /// `lifo-release--wine-8.0--1.jsonl`: the scenario, the kernel that was recorded, the turn.
+    fn path(folder: &Path, recording: &Trace, turn: u32) -> PathBuf {
+        let scenario = recording.header.scenario["name"].as_str().unwrap_or("scenario").to_owned();
+        let kernel = match &recording.header.producer {
+            Producer::Windows { build, .. } => format!("windows-{build}"),
+            Producer::Wine { version, .. } => format!("wine-{version}"),
+            Producer::Simulator { .. } => "simulator".into(),
+        };
+        let kernel: String = kernel
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || "-.".contains(c) { c } else { '-' })
+            .collect();
+        folder.join(format!("{scenario}--{kernel}--{turn}.jsonl"))
+    }
+
+    fn write(path: &Path, recording: &Trace) -> io::Result<()> {
+        let mut writer = Writer::new(File::create(path)?, &recording.header)?;
+        for event in &recording.events {
+            writer.event(event)?;
+        }
+        writer.finish().map(drop)
+    }
 }

@@ -143,8 +143,13 @@ impl Order {
         }
     }
 
+    /// A port of the header, or one that a thread created on the way: they are called `port-1`,
+    /// `port-2` and so on.
     fn is_port(&self, line: Line<'_>, name: &str) -> Result<(), ReadError> {
-        if self.ports.contains(name) {
+        let created = name
+            .strip_prefix("port-")
+            .is_some_and(|number| number.parse::<u16>().is_ok());
+        if created || self.ports.contains(name) {
             Ok(())
         } else {
             Err(ReadError::unknown_name(line, "port", "port", name))
