@@ -267,6 +267,8 @@ apis! {
     CreateFile,
     /// See [`Call::Request`].
     ReadFile,
+    /// See [`Call::Request`], with a completion routine.
+    ReadFileEx,
     /// See [`Call::NtSetInformationFile`].
     NtSetInformationFile,
     /// See [`Call::CreateEvent`].
@@ -322,7 +324,13 @@ impl Call {
             Self::NtSetIoCompletionEx { .. } => Api::NtSetIoCompletionEx,
             Self::NtAllocateReserveObject { .. } => Api::NtAllocateReserveObject,
             Self::CreateFile { .. } => Api::CreateFile,
-            Self::Request(_) => Api::ReadFile,
+            Self::Request(arguments) => {
+                if arguments.apc {
+                    Api::ReadFileEx
+                } else {
+                    Api::ReadFile
+                }
+            }
             Self::NtSetInformationFile { .. } => Api::NtSetInformationFile,
             Self::CreateEvent { .. } => Api::CreateEvent,
             Self::CreateSemaphore { .. } => Api::CreateSemaphore,
@@ -472,6 +480,7 @@ impl Returned {
             Api::WaitForSingleObject | Api::WaitOutside => {
                 matches!(status, NtStatus::SUCCESS | NtStatus::ABANDONED_WAIT_0)
             }
+            // `ReadFileEx` says TRUE when the request is under way, `ReadFile` FALSE and 997.
             Api::ReadFile => status != NtStatus::PENDING && status.is_success(),
             _ => status.is_success(),
         }

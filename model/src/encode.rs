@@ -1,27 +1,75 @@
 //! A state as few bytes: for whoever stores or compares millions of them.
 
 use crate::{
-    Dequeue, DequeuePhase, Frame, Kind, Object, Origin, Packet, PortLife, System, Target, Thread,
-    Timeout, Wait, WaitPhase,
+    Access, Api, Dequeue, DequeuePhase, Frame, Handle, HandleEntry, Kind, Object, Origin, Packet,
+    Port, PortLife, System, Target, Thread, Wait, WaitPhase,
 };
 use std::vec::Vec;
 
-/// Appends numbers in seven-bit groups, low group first: small numbers take one byte.
-struct Writer<'a>(&'a mut Vec<u8>);
+/// Writes numbers in seven-bit groups, low group first: small numbers take one byte.
+///
+/// The room is made before, for the most that can come, so that a byte is one store. What is
+/// written can be read again without knowing its length, if the reader knows what it is.
+#[derive(Debug)]
+pub struct Encoder<'a> {
+    room: &'a mut [u8],
+    at: usize,
+}
 
-impl Writer<'_> {
+impl Encoder<'_> {
+    /// The most bytes of a number.
+    pub const MOST_NUMBER: usize = 10;
+
+    /// Lets `write` write behind the first `start` bytes of `out`, and returns where that ends. The
+    /// bytes from there on mean nothing: they are room for the next, so that it need not be cleared
+    /// again. `most` is a bound on what is written.
+    ///
+    /// # Panics
+    /// If it is more.
     #[inline]
-    fn byte(&mut self, byte: u8) {
-        self.0.push(byte);
+    pub fn write_at(
+        out: &mut Vec<u8>,
+        start: usize,
+        most: usize,
+        write: impl FnOnce(&mut Encoder<'_>),
+    ) -> usize {
+        if out.len() < start + most {
+            out.resize(start + most, 0);
+        }
+        let mut to = Encoder {
+            room: &mut out[start..],
+            at: 0,
+        };
+        write(&mut to);
+        start + to.at
     }
 
+    /// Writes through a copy of itself, which the compiler can keep in registers.
     #[inline]
-    fn number(&mut self, mut number: u64) {
+    pub fn locally(&mut self, write: impl FnOnce(&mut Encoder<'_>)) {
+        let mut to = Encoder {
+            room: &mut *self.room,
+            at: self.at,
+        };
+        write(&mut to);
+        self.at = to.at;
+    }
+
+    /// Writes one byte.
+    #[inline(always)]
+    pub fn byte(&mut self, byte: u8) {
+        self.room[self.at] = byte;
+        self.at += 1;
+    }
+
+    /// Writes a number.
+    #[inline(always)]
+    pub fn number(&mut self, mut number: u64) {
         while number >= 0x80 {
-            self.0.push(number as u8 | 0x80);
+            self.byte(number as u8 | 0x80);
             number >>= 7;
         }
-        self.0.push(number as u8);
+        self.byte(number as u8);
     }
 
     #[inline]
@@ -29,11 +77,12 @@ impl Writer<'_> {
         self.number(index as u64);
     }
 
+    #[inline]
     fn optional(&mut self, index: Option<usize>) {
         self.index(index.map_or(0, |index| index + 1));
     }
 
-    #[inline]
+    #[inline(always)]
     fn packet(&mut self, packet: &Packet) {
         let (origin, reserve) = match packet.origin {
             Origin::Posted => (0, None),
@@ -41,30 +90,30 @@ impl Writer<'_> {
             Origin::Reserve(object) => (2, Some(object)),
         };
         let present = |present: bool, bit: u8| u8::from(present) << bit;
-        self.byte(
-            origin
-                | present(packet.overlapped != 0, 2)
-                | present(packet.information != 0, 3)
-                | present(packet.status.0 != 0, 4)
-                | present(packet.tag != 0, 5),
-        );
+        let present = present(packet.overlapped != 0, 2)
+            | present(packet.information != 0, 3)
+            | present(packet.status.0 != 0, 4)
+            | present(packet.tag != 0, 5);
+        self.byte(origin | present);
         self.number(packet.key);
-        for value in [
-            packet.overlapped,
-            packet.information,
-            packet.status.0.into(),
-            packet.tag.into(),
-        ] {
-            if value != 0 {
-                self.number(value);
-            }
+        if present != 0 {
+            let values = [
+                packet.overlapped,
+                packet.information,
+                packet.status.0.into(),
+                packet.tag.into(),
+            ];
+            values
+                .into_iter()
+                .filter(|value| *value != 0)
+                .for_each(|value| self.number(value));
         }
         if let Some(object) = reserve {
             self.index(object.index());
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn thread(&mut self, thread: &Thread) {
         let (frame, phase) = match &thread.frame {
             Frame::User => (0, 0),
@@ -85,35 +134,93 @@ impl Writer<'_> {
         }
     }
 
+    #[inline(always)]
+    fn port(&mut self, port: &Port) {
+        self.index(port.queue.len());
+        for packet in &port.queue {
+            self.packet(packet);
+        }
+        self.index(port.waiters.len());
+        for waiter in &port.waiters {
+            self.index(waiter.index());
+        }
+        let life = match port.life {
+            PortLife::Open => 0,
+            PortLife::Abandoned => 1,
+            PortLife::Deleted => 2,
+        };
+        self.byte(
+            life | u8::from(!port.direct.is_empty()) << 2
+                | u8::from(port.files > 0) << 3
+                | u8::from(port.name.is_some()) << 4,
+        );
+        self.number(port.handles.into());
+        self.number(port.limit.into());
+        if !port.direct.is_empty() {
+            self.index(port.direct.len());
+            for waiter in &port.direct {
+                self.index(waiter.index());
+            }
+        }
+        if port.files > 0 {
+            self.number(port.files.into());
+        }
+        if let Some(name) = port.name {
+            self.index(name.index());
+        }
+    }
+
+    fn handle(&mut self, handle: Handle, entry: HandleEntry) {
+        let (tag, index) = match entry.object {
+            Object::Port(id) => (0, id.index()),
+            Object::File(id) => (1, id.index()),
+            Object::Other(id) => (2, id.index()),
+        };
+        let all = entry.access == Access::ALL;
+        self.number(handle.0.into());
+        self.number((index as u64) << 3 | u64::from(all) << 2 | tag);
+        if !all {
+            self.number(entry.access.0.into());
+        }
+    }
+
+    #[inline(always)]
     fn dequeue(&mut self, dequeue: &Dequeue) {
-        self.byte(dequeue.api as u8);
-        self.byte(flags(dequeue.alertable, dequeue.due, dequeue.timeout));
-        self.index(dequeue.port.index());
+        self.byte(call(dequeue.api, dequeue.alertable, dequeue.due));
+        let single = u64::from(dequeue.max == 1);
+        self.number((dequeue.port.index() as u64) << 3 | single << 2 | dequeue.timeout as u64);
         self.number(dequeue.handle.0.into());
-        self.number(dequeue.max.into());
+        if dequeue.max != 1 {
+            self.number(dequeue.max.into());
+        }
         if let DequeuePhase::Granted(packet) = &dequeue.phase {
             self.packet(packet);
         }
     }
 
+    #[inline(always)]
     fn wait(&mut self, wait: &Wait) {
-        self.byte(wait.api as u8);
-        self.byte(flags(wait.alertable, wait.due, wait.timeout));
+        self.byte(call(wait.api, wait.alertable, wait.due));
         let (tag, index) = match wait.target {
-            Target::Time => (0, 0),
-            Target::Outside => (1, 0),
-            Target::Port(id) => (2, id.index()),
-            Target::File(id) => (3, id.index()),
-            Target::Object(id) => (4, id.index()),
-            Target::Thread(id) => (5, id.index()),
+            Target::Time => (0, None),
+            Target::Outside => (1, None),
+            Target::Port(id) => (2, Some(id.index())),
+            Target::File(id) => (3, Some(id.index())),
+            Target::Object(id) => (4, Some(id.index())),
+            Target::Thread(id) => (5, Some(id.index())),
         };
-        self.byte(tag);
-        self.index(index);
+        self.byte(tag << 2 | wait.timeout as u8);
+        if let Some(index) = index {
+            self.index(index);
+        }
     }
 }
 
-fn flags(alertable: bool, due: bool, timeout: Timeout) -> u8 {
-    u8::from(alertable) | u8::from(due) << 1 | (timeout as u8) << 2
+/// There are fewer than 64 calls.
+#[inline]
+fn call(api: Api, alertable: bool, due: bool) -> u8 {
+    const { assert!(Api::ALL.len() <= 64) };
+    api as u8 | u8::from(alertable) << 6 | u8::from(due) << 7
 }
 
 fn dequeue_phase(phase: DequeuePhase) -> u8 {
@@ -157,40 +264,72 @@ impl System {
     /// # Ok::<(), iocp_model::NotEnabled>(())
     /// ```
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut to = Writer(out);
-        to.index(self.threads.len());
-        for thread in &self.threads {
-            to.thread(thread);
-        }
-        to.index(self.ports.len());
-        for port in &self.ports {
-            to.index(port.queue.len());
-            for packet in &port.queue {
-                to.packet(packet);
-            }
-            to.index(port.waiters.len());
-            for waiter in &port.waiters {
-                to.index(waiter.index());
-            }
-            to.index(port.direct.len());
-            for waiter in &port.direct {
-                to.index(waiter.index());
-            }
-            to.byte(match port.life {
-                PortLife::Open => 0,
-                PortLife::Abandoned => 1,
-                PortLife::Deleted => 2,
-            });
-            to.number(port.handles.into());
-            to.number(port.files.into());
-            to.number(port.limit.into());
-            to.optional(port.name.map(|name| name.index()));
-        }
-        self.encode_rare(&mut to);
+        let start = out.len();
+        let end = Encoder::write_at(out, start, self.most_encoded(), |to| self.encode_to(to));
+        out.truncate(end);
     }
 
-    /// What most systems have none of, or what seldom changes.
-    fn encode_rare(&self, to: &mut Writer<'_>) {
+    /// A bound on the bytes of [`encode`](Self::encode).
+    pub fn most_encoded(&self) -> usize {
+        const NUMBER: usize = Encoder::MOST_NUMBER;
+        const PACKET: usize = 1 + 6 * NUMBER;
+        let ports: usize = self
+            .ports
+            .iter()
+            .map(|port| {
+                let waiters = port.waiters.len() + port.direct.len();
+                1 + 7 * NUMBER + port.queue.len() * PACKET + waiters * NUMBER
+            })
+            .sum();
+        let objects: usize = self
+            .objects
+            .iter()
+            .map(|object| 1 + 3 * NUMBER + object.waiters.len() * NUMBER)
+            .sum();
+        let handles: usize = self
+            .processes
+            .iter()
+            .map(|table| (1 + table.len() * 3) * NUMBER)
+            .sum();
+        let others = self.files.len() * 5 + self.requests.len() * 5 + self.apcs.len() * 2;
+        self.threads.len() * (6 + 5 * NUMBER + PACKET)
+            + ports
+            + objects
+            + handles
+            + (8 + others) * NUMBER
+    }
+
+    /// Writes the state, as [`encode`](Self::encode) does.
+    pub fn encode_to(&self, to: &mut Encoder<'_>) {
+        to.locally(|to| {
+            to.index(self.threads.len());
+            for thread in &self.threads {
+                to.thread(thread);
+            }
+            to.index(self.ports.len());
+            for port in &self.ports {
+                to.port(port);
+            }
+        });
+        let has_rare = !(self.objects.is_empty()
+            && self.files.is_empty()
+            && self.requests.is_empty()
+            && self.apcs.is_empty())
+            || self.next_request != 1;
+        to.byte(has_rare.into());
+        if has_rare {
+            self.encode_rare(to);
+        }
+        for table in &self.processes {
+            to.index(table.len());
+            for (handle, entry) in table.iter() {
+                to.handle(handle, entry);
+            }
+        }
+    }
+
+    /// What many systems have none of.
+    fn encode_rare(&self, to: &mut Encoder<'_>) {
         to.index(self.objects.len());
         for object in &self.objects {
             match object.kind {
@@ -242,20 +381,6 @@ impl System {
         for apc in &self.apcs {
             to.index(apc.thread.index());
             to.number(apc.apc.into());
-        }
-        for process in &self.processes {
-            for (handle, entry) in process.iter() {
-                let (tag, index) = match entry.object {
-                    Object::Port(id) => (0, id.index()),
-                    Object::File(id) => (1, id.index()),
-                    Object::Other(id) => (2, id.index()),
-                };
-                to.number(handle.0.into());
-                to.byte(tag);
-                to.index(index);
-                to.number(entry.access.0.into());
-            }
-            to.byte(0);
         }
     }
 }

@@ -160,6 +160,16 @@ impl HandleTable {
         Ok(closed)
     }
 
+    /// The number of open handles.
+    pub fn len(&self) -> usize {
+        self.entries.iter().flatten().count()
+    }
+
+    /// Is none open?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The open handles, lowest value first.
     pub fn iter(&self) -> impl Iterator<Item = (Handle, HandleEntry)> + '_ {
         (1u32..)

@@ -6,7 +6,7 @@ use crate::{
     FileId, Frame, Handle, HandleEntry, Insert, Kind, NameId, NtStatus, Object, ObjectId, Observer,
     Origin, Outcome, Packet, Port, PortId, PortLife, ProcessId, Request, RequestArguments,
     RequestId, Returned, System, Target, ThreadId, ThreadState, Timeout, Value, Wait, WaitPhase,
-    profile::{EmptyBatch, HandOff, ObjectManager},
+    profile::{EmptyBatch, HandOff, ObjectManager, ReplaceCompletion},
     rules,
 };
 
@@ -182,9 +182,13 @@ impl System {
         let file = self
             .file_behind(process, file)
             .inspect_err(|_| o.rule(rules::PORT_20))?;
-        if replace && !self.semantics.replace_completion {
+        if replace {
             o.rule(rules::ASSOC_05);
-            return Err(NtStatus::INVALID_INFO_CLASS);
+            match self.semantics.replace_completion {
+                ReplaceCompletion::Exists => {}
+                ReplaceCompletion::Unknown => return Err(NtStatus::INVALID_INFO_CLASS),
+                ReplaceCompletion::NotImplemented => return Err(NtStatus::NOT_IMPLEMENTED),
+            }
         }
         if !self.files[file.index()].overlapped {
             o.rule(rules::ASSOC_03);
@@ -241,7 +245,8 @@ impl System {
         o: &mut O,
     ) -> Outcome {
         let process = self.threads[thread.index()].process;
-        let returned = |status| Outcome::Returned(Returned::new(Api::ReadFile, status));
+        let api = Call::Request(arguments).api();
+        let returned = |status| Outcome::Returned(Returned::new(api, status));
         let file = match self.file_behind(process, arguments.file) {
             Ok(file) => file,
             Err(status) => return returned(status),
@@ -289,14 +294,14 @@ impl System {
                     apc: arguments.apc,
                 });
                 Outcome::Returned(
-                    Returned::new(Api::ReadFile, NtStatus::PENDING).with(Value::Count(id.0)),
+                    Returned::new(api, NtStatus::PENDING).with(Value::Count(id.0)),
                 )
             }
             // The I/O manager waits for the request of a synchronous file object.
             DeviceAnswer::Pending => self.wait(
                 thread,
                 Wait {
-                    api: Api::ReadFile,
+                    api,
                     target: Target::Outside,
                     alertable: false,
                     timeout: Timeout::Infinite,

@@ -72,6 +72,7 @@ mod thread;
 mod wait;
 
 pub use action::{Action, Insert, NotEnabled};
+pub use encode::Encoder;
 pub use call::{Api, Call, Outcome, Packets, Returned, Value};
 pub use file::{Association, DeviceAnswer, File, Request, RequestArguments};
 pub use handle::{Access, Handle, HandleEntry, HandleTable, Object};

@@ -42,8 +42,8 @@ pub struct Semantics {
     pub object_manager: ObjectManager,
     /// Which inserts does the kernel leave for the inserting thread itself? (KQ-04, OPEN-11)
     pub self_insert: SelfInsert,
-    /// `FileReplaceCompletionInformation` exists (ASSOC-05).
-    pub replace_completion: bool,
+    /// Is there a `FileReplaceCompletionInformation`? (ASSOC-05)
+    pub replace_completion: ReplaceCompletion,
     /// A failed association leaves the caller's status block alone, and a successful one sets the
     /// file's own event (ASSOC-13).
     pub association_signals_file: bool,
@@ -153,6 +153,18 @@ pub enum Suspend {
     AtApcPoint,
 }
 
+/// See [`Semantics::replace_completion`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum ReplaceCompletion {
+    /// It replaces an association, or removes it.
+    Exists,
+    /// The information class is unknown: `STATUS_INVALID_INFO_CLASS`.
+    Unknown,
+    /// It is known and does nothing: `STATUS_NOT_IMPLEMENTED`.
+    NotImplemented,
+}
+
 /// See [`Semantics::suspended_waiter`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(
@@ -229,7 +241,7 @@ impl Semantics {
         empty_batch: EmptyBatch::Refused,
         object_manager: ObjectManager::Windows,
         self_insert: SelfInsert::InsideWait,
-        replace_completion: true,
+        replace_completion: ReplaceCompletion::Exists,
         association_signals_file: true,
     };
 }
@@ -274,7 +286,7 @@ impl Profile {
         name: "windows-7",
         about: "Windows 7 and 8: as Windows 8.1, but an association cannot be replaced",
         semantics: Semantics {
-            replace_completion: false,
+            replace_completion: ReplaceCompletion::Unknown,
             ..Self::WINDOWS_8_1.semantics
         },
     };
@@ -327,7 +339,7 @@ impl Profile {
             suspended_waiter: SuspendedWaiter::KeepsPlace,
             empty_batch: EmptyBatch::Succeeds,
             object_manager: ObjectManager::Wine8,
-            replace_completion: false,
+            replace_completion: ReplaceCompletion::NotImplemented,
             ..Semantics::WINDOWS
         },
     };

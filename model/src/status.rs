@@ -69,6 +69,8 @@ statuses! {
     NO_YIELD_PERFORMED = 0x4000_0024 => 721;
     /// The data did not fit: a warning, with as much as did fit.
     BUFFER_OVERFLOW = 0x8000_0005 => 234;
+    /// It failed, and that is all that is said.
+    UNSUCCESSFUL = 0xC000_0001 => 31;
     /// Not implemented.
     NOT_IMPLEMENTED = 0xC000_0002 => 1;
     /// The information class does not exist.
@@ -175,6 +177,8 @@ errors! {
     ACCESS_DENIED "ERROR_ACCESS_DENIED" = 5;
     /// Not a handle, or a handle of another type.
     INVALID_HANDLE "ERROR_INVALID_HANDLE" = 6;
+    /// It failed, and that is all that is said.
+    GEN_FAILURE "ERROR_GEN_FAILURE" = 31;
     /// Nothing left to read.
     HANDLE_EOF "ERROR_HANDLE_EOF" = 38;
     /// An argument is not allowed.

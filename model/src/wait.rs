@@ -278,7 +278,7 @@ impl System {
     ) -> NtStatus {
         if self.threads[thread.index()].state == ThreadState::Terminated {
             o.rule(rules::APC_12);
-            return NtStatus::THREAD_IS_TERMINATING;
+            return NtStatus::UNSUCCESSFUL;
         }
         self.apcs.push(UserApc { thread, apc });
         if self.threads[thread.index()].state == ThreadState::Waiting {

@@ -46,7 +46,11 @@ fn strokes(shape: Shape, depth: u32) -> BoxedStrategy<Stroke> {
         }
     };
     (any::<u16>(), any::<[u16; 4]>(), inner)
-        .prop_map(|(kind, numbers, inner)| Stroke { kind, numbers, inner })
+        .prop_map(|(kind, numbers, inner)| Stroke {
+            kind,
+            numbers,
+            inner,
+        })
         .boxed()
 }
 

@@ -9,21 +9,22 @@ pub const MOST_BYTES: u32 = 64 * 1024;
 /// Why no machine can record this program, each reason a sentence without its full stop; empty if
 /// one can. Which processors it needs is said by [`needed_processors`].
 ///
-/// A recorder is one process in user mode: its files are pipes, and it cannot make a device fail or
-/// the kernel run out of memory.
+/// A recorder is one process in user mode: its files are pipes, whose other end it can write to or
+/// close, and it cannot make the kernel run out of memory.
 pub fn capabilities(program: &Program) -> Vec<String> {
     let mut reasons = Vec::new();
     let workload = &program.workload;
     if workload.machine.post_memory.is_some() {
-        reasons.push(
-            "a recorder cannot limit the kernel's memory (machine.post_memory)".to_owned(),
-        );
+        reasons
+            .push("a recorder cannot limit the kernel's memory (machine.post_memory)".to_owned());
     }
     let main = ProcessId::new(0);
     for (thread, code) in program.threads.iter().enumerate() {
         if Some(code.process) != main {
             let name = &program.thread_names[thread];
-            reasons.push(format!("{name} runs in another process; a recorder is one process"));
+            reasons.push(format!(
+                "{name} runs in another process; a recorder is one process"
+            ));
         }
     }
     for code in &program.codes {
@@ -51,14 +52,19 @@ fn reason(op: &Op, main: Option<ProcessId>) -> Option<&'static str> {
         } => return (*information > MOST_BYTES).then_some(TOO_LONG),
         Op::Complete {
             status,
-            information,
+            information: 0,
             ..
-        } => {
-            // A request can be cancelled; what a cancelled one tells of bytes is the kernel's.
-            let cancelled = NtStatus(*status) == NtStatus::CANCELLED && *information == 0;
-            return (!cancelled).then_some(
-                "a recorder completes a request with success, or cancels it (STATUS_CANCELLED, \
-                 0 bytes), and with no other status",
+        } if matches!(
+            NtStatus(*status),
+            NtStatus::CANCELLED | NtStatus::PIPE_BROKEN
+        ) =>
+        {
+            return None;
+        }
+        Op::Complete { .. } => {
+            return Some(
+                "a recorder completes a request with success, or with 0 bytes and \
+                 STATUS_CANCELLED (0xC0000120) or STATUS_PIPE_BROKEN (0xC000014B)",
             );
         }
         Op::Call(op) => &op.call,
@@ -67,9 +73,16 @@ fn reason(op: &Op, main: Option<ProcessId>) -> Option<&'static str> {
     match call {
         Call::Request(arguments) => match arguments.answer {
             DeviceAnswer::Pending => None,
-            DeviceAnswer::Done(NtStatus::SUCCESS, bytes) => (bytes > MOST_BYTES).then_some(TOO_LONG),
-            DeviceAnswer::Done(..) => Some("a recorder's device answers \"done\" with success only"),
-            DeviceAnswer::Failed(_) => Some("a recorder cannot make a device fail"),
+            DeviceAnswer::Done(NtStatus::SUCCESS, bytes) => {
+                (bytes > MOST_BYTES).then_some(TOO_LONG)
+            }
+            DeviceAnswer::Done(..) => {
+                Some("a recorder's device answers \"done\" with success only")
+            }
+            DeviceAnswer::Failed(NtStatus::PIPE_BROKEN) => None,
+            DeviceAnswer::Failed(_) => {
+                Some("a recorder's device fails with STATUS_PIPE_BROKEN (0xC000014B) only")
+            }
         },
         Call::DuplicateHandle { target, .. } if Some(*target) != main => {
             Some("the handle goes to another process; a recorder is one process")

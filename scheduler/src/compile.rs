@@ -859,7 +859,7 @@ impl<'s, 'w> Compiler<'s, 'w> {
             Api::CreateFile => Call::CreateFile {
                 overlapped: step.overlapped_file.unwrap_or(true),
             },
-            Api::ReadFile => Call::Request(RequestArguments {
+            Api::ReadFile | Api::ReadFileEx => Call::Request(RequestArguments {
                 file,
                 context: step.overlapped.unwrap_or_default().0,
                 apc: name == "ReadFileEx",
@@ -1152,5 +1152,6 @@ pub(crate) fn sets_result(call: &Call) -> bool {
             | Api::NtRemoveIoCompletionEx
             | Api::WaitForSingleObject
             | Api::ReadFile
+            | Api::ReadFileEx
     )
 }

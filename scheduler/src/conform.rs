@@ -471,14 +471,20 @@ impl Search<'_> {
             Move::Choice(Choice::Expire(_)) | Move::Hide(_) => false,
             Move::Choice(_) | Move::Unhide(_) => true,
         };
-        let all_over = node.state.system.threads().iter().enumerate().all(|(index, thread)| {
-            let items = &self.recording.items[index];
-            let done = node.done[index] as usize;
-            // What never ended in the recording is open here, or its thread is no more.
-            thread.state == ThreadState::Terminated
-                || items.len() == done
-                || items[done].ended_ns.is_none()
-        });
+        let all_over = node
+            .state
+            .system
+            .threads()
+            .iter()
+            .enumerate()
+            .all(|(index, thread)| {
+                let items = &self.recording.items[index];
+                let done = node.done[index] as usize;
+                // What never ended in the recording is open here, or its thread is no more.
+                thread.state == ThreadState::Terminated
+                    || items.len() == done
+                    || items[done].ended_ns.is_none()
+            });
         all_over && !moves.iter().any(forced)
     }
 
@@ -579,11 +585,10 @@ impl Search<'_> {
                     timeout: Timeout::Infinite,
                     alertable: false,
                 };
-                node.state.hide(self.program, Action::Call(thread, wait), &mut compare)
+                node.state
+                    .hide(self.program, Action::Call(thread, wait), &mut compare)
             }
-            Move::Unhide(thread) => {
-                node.state.unhide(thread, &mut compare)
-            }
+            Move::Unhide(thread) => node.state.unhide(thread, &mut compare),
         };
         let taken = taken.and_then(|()| self.skip_computations(&mut node.state, &mut compare));
         let fits = taken.is_ok() && !compare.differs;
@@ -611,7 +616,8 @@ impl Search<'_> {
     /// Has this node not been looked at before?
     fn is_new(&mut self, node: &Node) -> bool {
         self.scratch.clear();
-        self.scratch.extend_from_slice(&(node.mark as u64).to_le_bytes());
+        self.scratch
+            .extend_from_slice(&(node.mark as u64).to_le_bytes());
         self.scratch.extend_from_slice(&node.hidden.to_le_bytes());
         for done in &node.done {
             self.scratch.extend_from_slice(&done.to_le_bytes());
@@ -721,7 +727,10 @@ impl Search<'_> {
             let name = self.program.thread_name(thread);
             match (object.state, object.frame) {
                 (ThreadState::Waiting, Frame::Dequeue(dequeue)) => {
-                    found.push(format!("{name} waits on {}", self.program.port_name(dequeue.port)));
+                    found.push(format!(
+                        "{name} waits on {}",
+                        self.program.port_name(dequeue.port)
+                    ));
                 }
                 (ThreadState::Waiting, _) => found.push(format!("{name} is blocked")),
                 (ThreadState::Suspended, _) => found.push(format!("{name} is suspended")),
@@ -753,9 +762,17 @@ pub fn describe(result: &SeenResult) -> String {
     if let Some(error) = result.last_error {
         text += &format!(" (error {error})");
     }
-    let keys: Vec<_> = result.packets.iter().map(|packet| packet.key.to_string()).collect();
+    let keys: Vec<_> = result
+        .packets
+        .iter()
+        .map(|packet| packet.key.to_string())
+        .collect();
     if !keys.is_empty() {
-        text = format!("{}key {}", if result.success { "" } else { "FALSE, " }, keys.join(", "));
+        text = format!(
+            "{}key {}",
+            if result.success { "" } else { "FALSE, " },
+            keys.join(", ")
+        );
         if let Some(error) = result.last_error {
             text += &format!(" (error {error})");
         }
@@ -800,7 +817,8 @@ fn unseen(code: &Code) -> Vec<bool> {
         true
     };
     let ops = code.ops.iter().enumerate();
-    ops.map(|(at, op)| matches!(op, Op::Compute(_)) && is_unseen(at)).collect()
+    ops.map(|(at, op)| matches!(op, Op::Compute(_)) && is_unseen(at))
+        .collect()
 }
 
 /// Compares what the model does with what was recorded.
@@ -818,7 +836,9 @@ impl Compare<'_> {
         let item = self.recording.items[thread.index()].get(*done as usize)?;
         *done += 1;
         // Steps are taken as late as they can be: now is the latest moment for this one.
-        let latest = self.prompt_ns.map(|prompt| self.now_ns.saturating_add(prompt));
+        let latest = self
+            .prompt_ns
+            .map(|prompt| self.now_ns.saturating_add(prompt));
         match (item.ended_ns, latest) {
             (None, _) => self.differs = true,
             (Some(ended), Some(latest)) if ended > latest => self.differs = true,
@@ -834,10 +854,11 @@ impl Watch for Compare<'_> {
     fn ends(&mut self, thread: ThreadId, _: &crate::program::CallOp, returned: &Returned) {
         let same = match self.over(thread) {
             Some(Item {
-                kind: Kind::Call {
-                    result: Some(result),
-                    ..
-                },
+                kind:
+                    Kind::Call {
+                        result: Some(result),
+                        ..
+                    },
                 ..
             }) => SeenResult::of(returned) == *result,
             _ => false,
@@ -896,7 +917,8 @@ impl State {
     /// That reason is over.
     fn unhide<W: Watch>(&mut self, thread: ThreadId, watch: &mut W) -> Result<(), StepError> {
         self.system.apply(Action::Unblock(thread), watch)?;
-        self.system.apply(Action::Return { thread, more: 0 }, watch)?;
+        self.system
+            .apply(Action::Return { thread, more: 0 }, watch)?;
         Ok(())
     }
 }

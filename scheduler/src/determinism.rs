@@ -149,6 +149,9 @@ fn same(first: &[u8], second: &[u8], of: &'static str) -> Result<(), Difference>
         return Ok(());
     }
     let differ = first.iter().zip(second).take_while(|(a, b)| a == b).count();
-    let line = 1 + first[..differ].iter().filter(|byte| **byte == b'\n').count();
+    let line = 1 + first[..differ]
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count();
     Err(Difference::Trace { of, line })
 }

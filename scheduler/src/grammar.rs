@@ -85,9 +85,13 @@ pub const CALLS: &[Signature] = &[
     ),
     takes(Api::NtAllocateReserveObject, &["as"], &["for_packets"]),
     takes(Api::CreateFile, &["as"], &["overlapped_file"]),
-    named(
+    takes(
         Api::ReadFile,
-        &["ReadFileEx"],
+        &["file"],
+        &["overlapped", "bytes", "answer", "status"],
+    ),
+    takes(
+        Api::ReadFileEx,
         &["file"],
         &["overlapped", "bytes", "answer", "status"],
     ),

@@ -156,6 +156,8 @@ pub enum Condition {
 pub const NULL: usize = 0;
 /// The variable that always holds `INVALID_HANDLE_VALUE`.
 pub const INVALID: usize = 1;
+/// The first variable that holds what the workload says.
+pub const FIRST_VARIABLE: usize = 2;
 
 /// A fresh system with what the workload declares, and the values of the handle variables.
 pub(crate) struct Setup {

@@ -7,11 +7,11 @@
 
 use crate::{
     compile::sets_result,
-    program::{CallOp, Code, Condition, MOST_NESTING, Op, Program},
+    program::{CallOp, Code, Condition, FIRST_VARIABLE, MOST_NESTING, Op, Program},
 };
 use iocp_model::{
-    Action, Call, DequeuePhase, Event, Frame, Handle, NotEnabled, Object, Observer, Outcome,
-    PortId, Returned, Semantics, System, Target, Thread, ThreadId, ThreadState,
+    Action, Call, DequeuePhase, Encoder, Event, Frame, Handle, NotEnabled, Object, Observer,
+    Outcome, PortId, Returned, Semantics, System, Target, Thread, ThreadId, ThreadState,
     profile::BatchWake, rules::RuleId,
 };
 use iocp_traces::SeenResult;
@@ -348,7 +348,9 @@ impl State {
     pub fn choices(&self, program: &Program, choices: &mut Vec<Choice>) {
         for (index, thread) in self.system.threads().iter().enumerate() {
             // There are at most MOST_THREADS.
-            let Some(id) = ThreadId::new(index) else { break };
+            let Some(id) = ThreadId::new(index) else {
+                break;
+            };
             match thread.state {
                 ThreadState::Running => {
                     if let Frame::User = thread.frame {
@@ -666,7 +668,11 @@ impl State {
     /// The oldest pending request on the file behind a handle variable.
     fn pending_on(&self, variable: usize) -> Option<iocp_model::RequestId> {
         let main = iocp_model::ProcessId::new(0)?;
-        let entry = self.system.handles(main).get(self.variables[variable]).ok()?;
+        let entry = self
+            .system
+            .handles(main)
+            .get(self.variables[variable])
+            .ok()?;
         let Object::File(file) = entry.object else {
             return None;
         };
@@ -712,36 +718,56 @@ impl State {
     /// Appends the state to `out`: the same bytes if and only if it is the same state of the same
     /// program.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        self.system.encode(out);
-        let mut number = |mut number: u64| {
-            while number >= 0x80 {
-                out.push(number as u8 | 0x80);
-                number >>= 7;
+        let end = self.encode_at(out, out.len());
+        out.truncate(end);
+    }
+
+    /// Encodes the state behind the first `start` bytes of `out` and returns where it ends; what is
+    /// behind that means nothing ([`Encoder::write_at`]).
+    pub(crate) fn encode_at(&self, out: &mut Vec<u8>, start: usize) -> usize {
+        const NUMBER: usize = Encoder::MOST_NUMBER;
+        let marked: usize = self.marked.iter().map(|set| 1 + set.len()).sum();
+        let numbers = self.threads.len() * (3 + MOST_NESTING)
+            + self.variables.len()
+            + self.counters.len()
+            + marked;
+        let most = self.system.most_encoded() + numbers * NUMBER;
+        Encoder::write_at(out, start, most, |to| {
+            self.system.encode_to(to);
+            to.locally(|to| self.threads.iter().for_each(|local| local.encode_to(to)));
+            for handle in &self.variables[FIRST_VARIABLE..] {
+                to.number(handle.0.into());
             }
-            out.push(number as u8);
-        };
-        for local in &self.threads {
-            number(u64::from(local.at) << 4 | local.last.word as u64);
-            if local.last.word == Word::Packet {
-                number(local.last.key);
+            for counter in &self.counters {
+                // Zigzag: small negative numbers stay small.
+                to.number((counter << 1 ^ counter >> 63) as u64);
             }
-            if local.turns == [0; MOST_NESTING] {
-                number(0);
-            } else {
-                number(1);
-                local.turns.into_iter().for_each(|turns| number(turns.into()));
+            for set in &self.marked {
+                to.number(set.len() as u64);
+                set.iter().for_each(|key| to.number(*key));
             }
+        })
+    }
+}
+
+impl Local {
+    #[inline(always)]
+    fn encode_to(&self, to: &mut Encoder<'_>) {
+        let turns = self.turns.iter().fold(0, |all, turns| all | turns) != 0;
+        to.number(u64::from(self.at) << 4 | u64::from(turns) << 3 | self.last.word as u64);
+        if self.last.word == Word::Packet {
+            to.number(self.last.key);
         }
-        for handle in &self.variables {
-            number(handle.0.into());
-        }
-        for counter in &self.counters {
-            // Zigzag: small negative numbers stay small.
-            number((counter << 1 ^ counter >> 63) as u64);
-        }
-        for set in &self.marked {
-            number(set.len() as u64);
-            set.iter().for_each(|key| number(*key));
+        if turns {
+            let inner = self
+                .turns
+                .iter()
+                .rposition(|turns| *turns != 0)
+                .unwrap_or(0);
+            to.number(inner as u64);
+            self.turns[..=inner]
+                .iter()
+                .for_each(|turns| to.number((*turns).into()));
         }
     }
 }

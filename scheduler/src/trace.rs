@@ -308,7 +308,11 @@ impl<S: Sink> Tracer<'_, S> {
                 depth,
                 active: port.active,
                 limit: port.limit,
-                waiters: port.waiters.iter().map(|&waiter| self.thread(waiter)).collect(),
+                waiters: port
+                    .waiters
+                    .iter()
+                    .map(|&waiter| self.thread(waiter))
+                    .collect(),
             };
             let at_ns = self.now_ns;
             self.sink.event(&Event {

@@ -19,9 +19,15 @@ use std::{borrow::Cow, time::Instant};
 /// interval that begins somewhat before its step and ends somewhat after.
 fn recording(program: &Program, profile: &Profile, seed: u64) -> Trace {
     let mut events: Vec<Event<'static>> = Vec::new();
-    let mut run =
-        Run::new(program, profile.semantics, Random::new(seed), Options::default()).unwrap();
-    run.finish(&mut Tracer::new(program, &mut Stored(&mut events), false)).unwrap();
+    let mut run = Run::new(
+        program,
+        profile.semantics,
+        Random::new(seed),
+        Options::default(),
+    )
+    .unwrap();
+    run.finish(&mut Tracer::new(program, &mut Stored(&mut events), false))
+        .unwrap();
     Trace {
         header: header(program, profile.name, "random", seed),
         events: widened(events, &mut ChaCha8Rng::seed_from_u64(seed)),
@@ -43,7 +49,9 @@ fn widened(mut events: Vec<Event<'static>>, rng: &mut ChaCha8Rng) -> Vec<Event<'
     let mut of_thread: Vec<(String, Vec<usize>)> = Vec::new();
     for (index, event) in events.iter_mut().enumerate() {
         event.at_ns = (index as u64 + 1) * APART_NS;
-        let Some(name) = event.thread().map(str::to_owned) else { continue };
+        let Some(name) = event.thread().map(str::to_owned) else {
+            continue;
+        };
         match of_thread.iter_mut().find(|(known, _)| *known == name) {
             Some((_, indices)) => indices.push(index),
             None => of_thread.push((name, vec![index])),
@@ -61,7 +69,9 @@ fn widened(mut events: Vec<Event<'static>>, rng: &mut ChaCha8Rng) -> Vec<Event<'
             let moved = if begins {
                 rng.random_range(at_ns.saturating_sub(8 * APART_NS).max(last_ns)..=at_ns)
             } else {
-                let next = indices.get(place + 1).map_or(u64::MAX / 2, |&next| events[next].at_ns);
+                let next = indices
+                    .get(place + 1)
+                    .map_or(u64::MAX / 2, |&next| events[next].at_ns);
                 rng.random_range(at_ns..=(at_ns + 8 * APART_NS).min(next))
             };
             events[index].at_ns = moved;
@@ -83,7 +93,13 @@ fn profile(seed: u64) -> Profile {
 }
 
 fn check(program: &Program, profile: &Profile, trace: &Trace) -> Verdict {
-    conform::check(program, profile.semantics, trace, conform::Options::default()).unwrap()
+    conform::check(
+        program,
+        profile.semantics,
+        trace,
+        conform::Options::default(),
+    )
+    .unwrap()
 }
 
 fn conforms(seeds: impl Iterator<Item = u64>) {
@@ -107,13 +123,22 @@ fn conforms(seeds: impl Iterator<Item = u64>) {
         }
         checked += 1;
     }
-    assert!(undecided * 100 <= checked, "{undecided} of {checked} without a verdict");
+    assert!(
+        undecided * 100 <= checked,
+        "{undecided} of {checked} without a verdict"
+    );
 }
 
 fn lines(trace: &Trace) -> String {
     let program = serde_json::to_string(&trace.header.scenario).unwrap();
-    let events = trace.events.iter().map(|event| serde_json::to_string(event).unwrap());
-    std::iter::once(program).chain(events).collect::<Vec<_>>().join("\n")
+    let events = trace
+        .events
+        .iter()
+        .map(|event| serde_json::to_string(event).unwrap());
+    std::iter::once(program)
+        .chain(events)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]
@@ -128,10 +153,10 @@ fn another_run_conforms_to_its_own_profile() {
 
 /// Results with packets, as places in the events.
 fn packets(trace: &Trace) -> Vec<usize> {
-    let has = |event: &Event<'_>| {
-        matches!(&event.what, Happening::End { result, .. } if !result.packets.is_empty())
-    };
-    (0..trace.events.len()).filter(|&index| has(&trace.events[index])).collect()
+    let has = |event: &Event<'_>| matches!(&event.what, Happening::End { result, .. } if !result.packets.is_empty());
+    (0..trace.events.len())
+        .filter(|&index| has(&trace.events[index]))
+        .collect()
 }
 
 fn change(trace: &mut Trace, index: usize, change: impl FnOnce(&mut SeenResult)) {
@@ -166,19 +191,28 @@ fn a_result_that_was_changed_diverges() {
         let trace = recording(&program, &profile, seed);
         let places = packets(&trace);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let Some(&place) = places.choose(&mut rng) else { continue };
+        let Some(&place) = places.choose(&mut rng) else {
+            continue;
+        };
         let count = |share: &mut Share, changed: &Trace| {
             share.of += 1;
             let verdict = check(&program, &profile, changed);
             share.diverge += u32::from(matches!(verdict, Verdict::Diverges(_)));
         };
         let mut changed = trace.clone();
-        change(&mut changed, place, |result| result.packets[0].key = Number(77));
+        change(&mut changed, place, |result| {
+            result.packets[0].key = Number(77)
+        });
         count(&mut foreign, &changed);
 
-        let other = places.iter().copied().find(|&other| key(&trace, other) != key(&trace, place));
+        let other = places
+            .iter()
+            .copied()
+            .find(|&other| key(&trace, other) != key(&trace, place));
         if let (Some(other), Some(mine)) = (other, key(&trace, place)) {
-            let Some(theirs) = key(&trace, other) else { continue };
+            let Some(theirs) = key(&trace, other) else {
+                continue;
+            };
             let mut changed = trace.clone();
             change(&mut changed, place, |result| result.packets[0].key = theirs);
             change(&mut changed, other, |result| result.packets[0].key = mine);
@@ -186,7 +220,10 @@ fn a_result_that_was_changed_diverges() {
         }
         let mut changed = trace.clone();
         change(&mut changed, place, |result| {
-            *result = SeenResult { last_error: Some(258), ..SeenResult::default() };
+            *result = SeenResult {
+                last_error: Some(258),
+                ..SeenResult::default()
+            };
         });
         count(&mut timed_out, &changed);
 
@@ -250,12 +287,20 @@ fn a_divergence_after_ten_thousand_events_is_found() {
     let profile = Profile::default();
     let mut trace = recording(&program, &profile, 1);
     let last = packets(&trace).pop().unwrap();
-    change(&mut trace, last, |result| result.packets[0].key = Number(77));
+    change(&mut trace, last, |result| {
+        result.packets[0].key = Number(77)
+    });
     let begun = Instant::now();
     let verdict = check(&program, &profile, &trace);
     let took = begun.elapsed();
-    let Verdict::Diverges(divergence) = verdict else { panic!("{verdict:?}") };
-    println!("{} events, {} states, {took:?}", trace.events.len(), divergence.looked_at);
+    let Verdict::Diverges(divergence) = verdict else {
+        panic!("{verdict:?}")
+    };
+    println!(
+        "{} events, {} states, {took:?}",
+        trace.events.len(),
+        divergence.looked_at
+    );
     assert_eq!(divergence.event, last);
     assert!(took.as_secs() < 5, "{took:?}");
 }
@@ -264,7 +309,13 @@ fn a_divergence_after_ten_thousand_events_is_found() {
 fn a_check_without_end_gives_no_verdict() {
     let program = busy(420);
     let trace = recording(&program, &Profile::default(), 1);
-    let options = conform::Options { most_states: 500, ..conform::Options::default() };
+    let options = conform::Options {
+        most_states: 500,
+        ..conform::Options::default()
+    };
     let verdict = conform::check(&program, Profile::default().semantics, &trace, options).unwrap();
-    assert!(matches!(verdict, Verdict::NoVerdict { states: 500, .. }), "{verdict:?}");
+    assert!(
+        matches!(verdict, Verdict::NoVerdict { states: 500, .. }),
+        "{verdict:?}"
+    );
 }

@@ -141,8 +141,16 @@ fn check_program(seed: u64, coverage: &mut Coverage) {
     let end = run
         .finish(&mut auditor)
         .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-    assert_ne!(end, End::OutOfSteps, "seed {seed}: neither ends nor settles");
-    coverage.ends.insert(if end == End::Finished { "finished" } else { "settled" });
+    assert_ne!(
+        end,
+        End::OutOfSteps,
+        "seed {seed}: neither ends nor settles"
+    );
+    coverage.ends.insert(if end == End::Finished {
+        "finished"
+    } else {
+        "settled"
+    });
     coverage.longest = coverage.longest.max(run.steps());
     let steps = run.into_strategy().steps;
     for step in &steps {
@@ -200,8 +208,13 @@ fn action_name(action: &Action) -> &'static str {
         Action::Return { .. } => "Return with more",
         Action::Expire(_) => "Expire",
         Action::Unblock(_) => "Unblock",
-        Action::KernelApc { inserts: [None, None], .. } => "KernelApc",
-        Action::KernelApc { inserts: [_, None], .. } => "KernelApc with an insert",
+        Action::KernelApc {
+            inserts: [None, None],
+            ..
+        } => "KernelApc",
+        Action::KernelApc {
+            inserts: [_, None], ..
+        } => "KernelApc with an insert",
         Action::KernelApc { .. } => "KernelApc with two inserts",
         Action::SuspensionRuns(_) => "SuspensionRuns",
         Action::Suspend(_) => "Suspend",
@@ -259,9 +272,16 @@ fn check_actions(mut system: System, actions: &[Action], seed: u64, coverage: &m
         let before = system.clone();
         let possible = system.check(action);
         let done = system.apply(*action, &mut auditor);
-        assert_eq!(done.as_ref().err(), possible.as_ref().err(), "seed {seed}: {action:?}");
+        assert_eq!(
+            done.as_ref().err(),
+            possible.as_ref().err(),
+            "seed {seed}: {action:?}"
+        );
         if done.is_err() {
-            assert_eq!(system, before, "seed {seed}: {action:?} was refused and changed something");
+            assert_eq!(
+                system, before,
+                "seed {seed}: {action:?} was refused and changed something"
+            );
             continue;
         }
         auditor.coverage.actions.insert(action_name(action));
@@ -274,10 +294,20 @@ fn check_actions(mut system: System, actions: &[Action], seed: u64, coverage: &m
         copy.clone_from(&system);
         assert_eq!(copy, system, "seed {seed}: clone_from");
         let bytes = encoded(&system);
-        let known = states_by_bytes.entry(bytes.clone()).or_insert_with(|| system.clone());
-        assert_eq!(*known, system, "seed {seed}, {action:?}: two states, the same bytes");
-        let known = bytes_by_state.entry(system.clone()).or_insert_with(|| bytes.clone());
-        assert_eq!(*known, bytes, "seed {seed}, {action:?}: one state, two encodings");
+        let known = states_by_bytes
+            .entry(bytes.clone())
+            .or_insert_with(|| system.clone());
+        assert_eq!(
+            *known, system,
+            "seed {seed}, {action:?}: two states, the same bytes"
+        );
+        let known = bytes_by_state
+            .entry(system.clone())
+            .or_insert_with(|| bytes.clone());
+        assert_eq!(
+            *known, bytes,
+            "seed {seed}, {action:?}: one state, two encodings"
+        );
         for enabled in system.enabled() {
             assert_eq!(system.check(&enabled), Ok(()), "seed {seed}: {enabled:?}");
         }
@@ -316,8 +346,10 @@ fn another_action_applies_or_changes_nothing() {
 }
 
 /// Mechanisms that no random program or action can show, each with the reason.
-const NEVER_FIRE: &[(&str, &str)] =
-    &[("TMO-05", "the model has no clock: it does not know whether a due time was absolute")];
+const NEVER_FIRE: &[(&str, &str)] = &[(
+    "TMO-05",
+    "the model has no clock: it does not know whether a due time was absolute",
+)];
 
 #[test]
 fn the_generators_reach_everything() {
@@ -333,19 +365,38 @@ fn the_generators_reach_everything() {
         // The step ExitThread is the end of a program.
         .filter(|api| !programs.apis.contains(api) && *api != Api::ExitThread)
         .collect();
-    assert!(missing.is_empty(), "no program made these calls: {missing:?}");
-    let missing: Vec<_> = Api::ALL.iter().filter(|api| !all.apis.contains(api)).collect();
+    assert!(
+        missing.is_empty(),
+        "no program made these calls: {missing:?}"
+    );
+    let missing: Vec<_> = Api::ALL
+        .iter()
+        .filter(|api| !all.apis.contains(api))
+        .collect();
     assert!(missing.is_empty(), "nobody made these calls: {missing:?}");
     assert_eq!(
         programs.choices.iter().copied().collect::<Vec<_>>(),
-        ["expire", "return", "return with more", "step", "suspend", "value"]
+        [
+            "expire",
+            "return",
+            "return with more",
+            "step",
+            "suspend",
+            "value"
+        ]
     );
     assert_eq!(
         programs.steps.iter().copied().collect::<Vec<_>>(),
         ["add", "complete", "compute", "end", "mark", "until"]
     );
-    assert_eq!(programs.ends.iter().copied().collect::<Vec<_>>(), ["finished", "settled"]);
-    assert_eq!(all.actions.iter().copied().collect::<Vec<_>>(), ACTION_NAMES);
+    assert_eq!(
+        programs.ends.iter().copied().collect::<Vec<_>>(),
+        ["finished", "settled"]
+    );
+    assert_eq!(
+        all.actions.iter().copied().collect::<Vec<_>>(),
+        ACTION_NAMES
+    );
 
     let excepted = |id: &str| NEVER_FIRE.iter().any(|(exception, _)| *exception == id);
     let silent: Vec<_> = rules::all()
@@ -353,13 +404,19 @@ fn the_generators_reach_everything() {
         .map(|rule| rule.id)
         .filter(|id| !excepted(id))
         .collect();
-    assert!(silent.is_empty(), "these rules never decided anything: {silent:?}");
+    assert!(
+        silent.is_empty(),
+        "these rules never decided anything: {silent:?}"
+    );
     let loud: Vec<_> = NEVER_FIRE
         .iter()
         .map(|(id, _)| *id)
         .filter(|id| rules::find(id).is_none_or(|rule| all.rules.contains(&rule.key)))
         .collect();
-    assert!(loud.is_empty(), "these exceptions fire after all, or are no rules: {loud:?}");
+    assert!(
+        loud.is_empty(),
+        "these exceptions fire after all, or are no rules: {loud:?}"
+    );
 }
 
 proptest! {
@@ -404,13 +461,21 @@ fn what_fails_shrinks_to_little() {
         }
     };
     loop {
-        let smaller = if fails(&tree.current()) { tree.simplify() } else { tree.complicate() };
+        let smaller = if fails(&tree.current()) {
+            tree.simplify()
+        } else {
+            tree.complicate()
+        };
         if !smaller {
             break;
         }
     }
     let workload = tree.current();
-    let steps: usize = workload.threads.iter().map(|thread| thread.program.len()).sum();
+    let steps: usize = workload
+        .threads
+        .iter()
+        .map(|thread| thread.program.len())
+        .sum();
     assert!(fails(&workload));
     assert_eq!((workload.threads.len(), steps), (1, 1), "{workload:#?}");
 }
@@ -419,6 +484,8 @@ fn what_fails_shrinks_to_little() {
 fn a_seed_is_the_same_workload_everywhere() {
     // Pinned: what a seed stands for is a promise to whoever wrote one down.
     let json = serde_json::to_string(&generate::workload(1, &Shape::default())).unwrap();
-    let sum = json.bytes().fold(0u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let sum = json.bytes().fold(0u64, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(byte.into())
+    });
     assert_eq!(sum, 12_491_355_306_761_136_221, "{json}");
 }

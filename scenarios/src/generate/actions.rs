@@ -21,13 +21,47 @@ pub fn lab(semantics: Semantics) -> System {
     let _ = system.associate_file(main, file, port, 9);
     system.add_file(main, true);
     system.add_file(main, false);
-    let mutex = Kind::Mutex { owner: None, recursion: 0, abandoned: false };
-    system.add_object(main, Kind::Event { manual: false, signaled: false });
-    system.add_object(main, Kind::Event { manual: true, signaled: false });
-    system.add_object(main, Kind::Semaphore { count: 1, maximum: 2 });
+    let mutex = Kind::Mutex {
+        owner: None,
+        recursion: 0,
+        abandoned: false,
+    };
+    system.add_object(
+        main,
+        Kind::Event {
+            manual: false,
+            signaled: false,
+        },
+    );
+    system.add_object(
+        main,
+        Kind::Event {
+            manual: true,
+            signaled: false,
+        },
+    );
+    system.add_object(
+        main,
+        Kind::Semaphore {
+            count: 1,
+            maximum: 2,
+        },
+    );
     system.add_object(main, mutex);
-    system.add_object(main, Kind::Reserve { for_packets: true, in_use: false });
-    system.add_object(main, Kind::Reserve { for_packets: false, in_use: false });
+    system.add_object(
+        main,
+        Kind::Reserve {
+            for_packets: true,
+            in_use: false,
+        },
+    );
+    system.add_object(
+        main,
+        Kind::Reserve {
+            for_packets: false,
+            in_use: false,
+        },
+    );
     for process in [main, main, main, other] {
         system.add_thread(process);
     }
@@ -201,42 +235,55 @@ fn call(system: &System, thread: ThreadId, kind: u16, n: &mut Digits) -> Call {
             access: access(n),
             concurrency: n.below(3) as u32,
         },
-        Api::NtOpenIoCompletion => Call::NtOpenIoCompletion { name, access: access(n) },
+        Api::NtOpenIoCompletion => Call::NtOpenIoCompletion {
+            name,
+            access: access(n),
+        },
         Api::NtQueryIoCompletion => Call::NtQueryIoCompletion {
             port,
             class: u32::from(n.below(5) == 4),
             length: [4, 4, 4, 8][n.below(4)],
         },
-        Api::GetQueuedCompletionStatus => {
-            Call::GetQueuedCompletionStatus { port, timeout: timeout(n) }
-        }
+        Api::GetQueuedCompletionStatus => Call::GetQueuedCompletionStatus {
+            port,
+            timeout: timeout(n),
+        },
         Api::GetQueuedCompletionStatusEx => Call::GetQueuedCompletionStatusEx {
             port,
             count: [2, 1, 3, 0][n.below(4)],
             timeout: timeout(n),
             alertable: n.below(2) == 1,
         },
-        Api::NtRemoveIoCompletion => Call::NtRemoveIoCompletion { port, timeout: timeout(n) },
+        Api::NtRemoveIoCompletion => Call::NtRemoveIoCompletion {
+            port,
+            timeout: timeout(n),
+        },
         Api::NtRemoveIoCompletionEx => Call::NtRemoveIoCompletionEx {
             port,
             count: [2, 1, 3, 0][n.below(4)],
             timeout: timeout(n),
             alertable: n.below(2) == 1,
         },
-        Api::PostQueuedCompletionStatus => {
-            Call::PostQueuedCompletionStatus { port, packet: packet(n) }
-        }
-        Api::NtSetIoCompletion => Call::NtSetIoCompletion { port, packet: packet(n) },
+        Api::PostQueuedCompletionStatus => Call::PostQueuedCompletionStatus {
+            port,
+            packet: packet(n),
+        },
+        Api::NtSetIoCompletion => Call::NtSetIoCompletion {
+            port,
+            packet: packet(n),
+        },
         Api::NtSetIoCompletionEx => Call::NtSetIoCompletionEx {
             port,
             reserve: n.handle(system, process, an_object),
             packet: packet(n),
         },
-        Api::NtAllocateReserveObject => {
-            Call::NtAllocateReserveObject { for_packets: n.below(4) != 3 }
-        }
-        Api::CreateFile => Call::CreateFile { overlapped: n.below(3) != 2 },
-        Api::ReadFile => Call::Request(RequestArguments {
+        Api::NtAllocateReserveObject => Call::NtAllocateReserveObject {
+            for_packets: n.below(4) != 3,
+        },
+        Api::CreateFile => Call::CreateFile {
+            overlapped: n.below(3) != 2,
+        },
+        Api::ReadFile | Api::ReadFileEx => Call::Request(RequestArguments {
             file: n.handle(system, process, a_file),
             context: [0x100, 0][n.below(2)],
             apc: n.below(4) == 3,
@@ -252,26 +299,44 @@ fn call(system: &System, thread: ThreadId, kind: u16, n: &mut Digits) -> Call {
             key: 6,
             replace: n.below(2) == 1,
         },
-        Api::CreateEvent => Call::CreateEvent { manual: n.below(2) == 1, signaled: n.below(2) == 1 },
-        Api::CreateSemaphore => Call::CreateSemaphore { count: 1, maximum: n.below(3) as u32 },
-        Api::CreateMutex => Call::CreateMutex { owned: n.below(2) == 1 },
+        Api::CreateEvent => Call::CreateEvent {
+            manual: n.below(2) == 1,
+            signaled: n.below(2) == 1,
+        },
+        Api::CreateSemaphore => Call::CreateSemaphore {
+            count: 1,
+            maximum: n.below(3) as u32,
+        },
+        Api::CreateMutex => Call::CreateMutex {
+            owned: n.below(2) == 1,
+        },
         Api::SetEvent => Call::SetEvent(n.handle(system, process, an_object)),
         Api::ResetEvent => Call::ResetEvent(n.handle(system, process, an_object)),
         Api::ReleaseSemaphore => Call::ReleaseSemaphore(n.handle(system, process, an_object)),
         Api::ReleaseMutex => Call::ReleaseMutex(n.handle(system, process, an_object)),
         Api::WaitForSingleObject => match n.below(4) {
-            0 => Call::WaitForThread { thread: n.thread(system), timeout: timeout(n) },
+            0 => Call::WaitForThread {
+                thread: n.thread(system),
+                timeout: timeout(n),
+            },
             _ => Call::WaitForSingleObject {
                 object: n.handle(system, process, any),
                 timeout: timeout(n),
                 alertable: n.below(2) == 1,
             },
         },
-        Api::WaitOutside => Call::WaitOutside { timeout: timeout(n), alertable: n.below(2) == 1 },
-        Api::Sleep => Call::Sleep { timeout: timeout(n), alertable: n.below(2) == 1 },
-        Api::QueueUserAPC => {
-            Call::QueueUserApc { thread: n.thread(system), apc: n.below(3) as u32 }
-        }
+        Api::WaitOutside => Call::WaitOutside {
+            timeout: timeout(n),
+            alertable: n.below(2) == 1,
+        },
+        Api::Sleep => Call::Sleep {
+            timeout: timeout(n),
+            alertable: n.below(2) == 1,
+        },
+        Api::QueueUserAPC => Call::QueueUserApc {
+            thread: n.thread(system),
+            apc: n.below(3) as u32,
+        },
         Api::SuspendThread => Call::SuspendThread(n.thread(system)),
         Api::ResumeThread => Call::ResumeThread(n.thread(system)),
         Api::TerminateThread => Call::TerminateThread(n.thread(system)),
@@ -291,7 +356,12 @@ struct Digits(u64);
 
 impl Digits {
     fn new(numbers: [u16; 4]) -> Self {
-        Self(numbers.into_iter().rev().fold(0, |all, number| all << 16 | u64::from(number)))
+        Self(
+            numbers
+                .into_iter()
+                .rev()
+                .fold(0, |all, number| all << 16 | u64::from(number)),
+        )
     }
 
     fn below(&mut self, count: usize) -> usize {

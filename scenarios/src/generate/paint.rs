@@ -197,8 +197,13 @@ pub(super) fn workload(sketch: &Sketch, shape: &Shape) -> Workload {
             count: numbers.one_of(&[0, 1, 2]),
             maximum: 2,
         }],
-        mutexes: vec![MutexDeclaration { name: "mutex".into() }],
-        counters: vec![CounterDeclaration { name: "count".into(), value: 0 }],
+        mutexes: vec![MutexDeclaration {
+            name: "mutex".into(),
+        }],
+        counters: vec![CounterDeclaration {
+            name: "count".into(),
+            value: 0,
+        }],
         ..Workload::default()
     };
     let copies = numbers.one_of(&[None, None, None, Some(2), Some(3)]);
@@ -210,17 +215,23 @@ pub(super) fn workload(sketch: &Sketch, shape: &Shape) -> Workload {
         });
     }
     if shape.handles {
-        workload.processes.push(ProcessDeclaration { name: "other".into() });
+        workload.processes.push(ProcessDeclaration {
+            name: "other".into(),
+        });
     }
     if shape.files {
-        workload.files = [("file", true, true), ("loose", true, false), ("slow", false, false)]
-            .map(|(name, overlapped, associated)| FileDeclaration {
-                name: name.into(),
-                overlapped,
-                port: associated.then(|| "p".into()),
-                key: associated.then_some(Number(9)),
-            })
-            .into();
+        workload.files = [
+            ("file", true, true),
+            ("loose", true, false),
+            ("slow", false, false),
+        ]
+        .map(|(name, overlapped, associated)| FileDeclaration {
+            name: name.into(),
+            overlapped,
+            port: associated.then(|| "p".into()),
+            key: associated.then_some(Number(9)),
+        })
+        .into();
     }
     let programs: &[Vec<Stroke>] = match &sketch.threads[..] {
         // A workload has a thread.
@@ -258,7 +269,10 @@ struct Painter<'a> {
 
 impl Painter<'_> {
     fn steps(&self, strokes: &[Stroke], in_loop: bool) -> Vec<Step> {
-        strokes.iter().map(|stroke| self.step(stroke, in_loop)).collect()
+        strokes
+            .iter()
+            .map(|stroke| self.step(stroke, in_loop))
+            .collect()
     }
 
     fn step(&self, stroke: &Stroke, in_loop: bool) -> Step {
@@ -311,7 +325,9 @@ impl Painter<'_> {
                 ..call("NtQueryIoCompletion")
             },
             Kind::Compute => Step {
-                compute: Some(Time::Nanoseconds(n.one_of(&[1_000_000, 500_000, 3_000_000]))),
+                compute: Some(Time::Nanoseconds(
+                    n.one_of(&[1_000_000, 500_000, 3_000_000]),
+                )),
                 ..Step::default()
             },
             Kind::Sleep => {
@@ -360,7 +376,15 @@ impl Painter<'_> {
             Kind::Serve => self.serve(n),
             Kind::WaitObject => {
                 let object = n.one_of(&[
-                    "event", "semaphore", "mutex", "p", "mutex", "made", "file", "copy", "reserve",
+                    "event",
+                    "semaphore",
+                    "mutex",
+                    "p",
+                    "mutex",
+                    "made",
+                    "file",
+                    "copy",
+                    "reserve",
                     "NULL",
                 ]);
                 let timeout = n.one_of(&TIMES);
@@ -379,9 +403,11 @@ impl Painter<'_> {
             },
             Kind::SetEvent => self.about("SetEvent", &["event", "fresh-event", "semaphore"], n),
             Kind::ResetEvent => self.about("ResetEvent", &["event", "fresh-event", "mutex"], n),
-            Kind::ReleaseSemaphore => {
-                self.about("ReleaseSemaphore", &["semaphore", "fresh-semaphore", "event"], n)
-            }
+            Kind::ReleaseSemaphore => self.about(
+                "ReleaseSemaphore",
+                &["semaphore", "fresh-semaphore", "event"],
+                n,
+            ),
             Kind::ReleaseMutex => self.about("ReleaseMutex", &["mutex", "fresh-mutex", "p"], n),
             Kind::Exit => call("ExitThread"),
             Kind::Apc => Step {
@@ -389,9 +415,18 @@ impl Painter<'_> {
                 apc: Some(n.below(3) as u32),
                 ..call("QueueUserAPC")
             },
-            Kind::Suspend => Step { thread: self.thread(n), ..call("SuspendThread") },
-            Kind::Resume => Step { thread: self.thread(n), ..call("ResumeThread") },
-            Kind::Terminate => Step { thread: self.thread(n), ..call("TerminateThread") },
+            Kind::Suspend => Step {
+                thread: self.thread(n),
+                ..call("SuspendThread")
+            },
+            Kind::Resume => Step {
+                thread: self.thread(n),
+                ..call("ResumeThread")
+            },
+            Kind::Terminate => Step {
+                thread: self.thread(n),
+                ..call("TerminateThread")
+            },
             Kind::Read => self.read(n),
             Kind::Complete => Step {
                 complete: self.file(n),
@@ -410,7 +445,14 @@ impl Painter<'_> {
             Kind::NtCreate => Step {
                 name: n.one_of(&[text("shared"), None]),
                 bind: text("named"),
-                access: n.one_of(&[None, None, Some("modify"), Some("query"), Some("synchronize")])
+                access: n
+                    .one_of(&[
+                        None,
+                        None,
+                        Some("modify"),
+                        Some("query"),
+                        Some("synchronize"),
+                    ])
                     .map(|right| OneOrMore::One(right.into())),
                 concurrency: n.one_of(&[None, Some(2)]),
                 ..call("NtCreateIoCompletion")
@@ -418,7 +460,8 @@ impl Painter<'_> {
             Kind::NtOpen => Step {
                 name: n.one_of(&[text("shared"), text("shared"), text("nobody"), None]),
                 bind: text("named"),
-                access: n.one_of(&[None, None, Some("modify"), Some("query"), Some("none")])
+                access: n
+                    .one_of(&[None, None, Some("modify"), Some("query"), Some("none")])
                     .map(|right| OneOrMore::One(right.into())),
                 ..call("NtOpenIoCompletion")
             },
@@ -446,14 +489,17 @@ impl Painter<'_> {
             },
             Kind::Close => self.about(
                 "CloseHandle",
-                &["made", "p", "copy", "named", "q", "file", "event", "opened", "reserve"],
+                &[
+                    "made", "p", "copy", "named", "q", "file", "event", "opened", "reserve",
+                ],
                 n,
             ),
             Kind::Duplicate => Step {
                 object: text(n.one_of(&["p", "p", "file", "event", "made", "named"])),
                 bind: text("copy"),
                 process: n.one_of(&[None, text("other")]),
-                access: n.one_of(&[None, None, Some("modify"), Some("query"), Some("none")])
+                access: n
+                    .one_of(&[None, None, Some("modify"), Some("query"), Some("none")])
                     .map(|right| OneOrMore::One(right.into())),
                 close_source: n.rarely(4).then_some(true),
                 ..call("DuplicateHandle")
@@ -476,9 +522,15 @@ impl Painter<'_> {
                 ..call("GetQueuedCompletionStatusEx")
             },
         };
-        let otherwise = vec![Step { leave: text("loop"), ..Step::default() }];
+        let otherwise = vec![Step {
+            leave: text("loop"),
+            ..Step::default()
+        }];
         let handle = match n.below(3) {
-            0 => Step { mark: text("done"), ..Step::default() },
+            0 => Step {
+                mark: text("done"),
+                ..Step::default()
+            },
             1 => Step {
                 duration: Some(Time::Nanoseconds(1_000_000)),
                 ..call("Sleep")
@@ -489,7 +541,10 @@ impl Painter<'_> {
             },
         };
         let branch = Step {
-            condition: Some(Test { result: text("packet"), ..Test::default() }),
+            condition: Some(Test {
+                result: text("packet"),
+                ..Test::default()
+            }),
             body: vec![handle],
             otherwise,
             ..Step::default()
@@ -537,18 +592,43 @@ impl Painter<'_> {
     /// `CreateIoCompletionPort` in its modes.
     fn create_port(&self, n: &mut Numbers<'_>) -> Step {
         let mode = n.below(6);
-        let file = if self.shape.files { self.file(n) } else { text("event") };
-        let create = Step { key: key(n), ..call("CreateIoCompletionPort") };
+        let file = if self.shape.files {
+            self.file(n)
+        } else {
+            text("event")
+        };
+        let create = Step {
+            key: key(n),
+            ..call("CreateIoCompletionPort")
+        };
         match mode {
-            0 | 1 => Step { bind: text("made"), concurrency: Some(mode as u32), ..create },
-            2 => Step { file, bind: text("made"), ..create },
-            3 | 4 => Step { file, existing: text("p"), ..create },
-            _ => Step { existing: text("p"), ..create },
+            0 | 1 => Step {
+                bind: text("made"),
+                concurrency: Some(mode as u32),
+                ..create
+            },
+            2 => Step {
+                file,
+                bind: text("made"),
+                ..create
+            },
+            3 | 4 => Step {
+                file,
+                existing: text("p"),
+                ..create
+            },
+            _ => Step {
+                existing: text("p"),
+                ..create
+            },
         }
     }
 
     fn about(&self, name: &str, objects: &[&str], n: &mut Numbers<'_>) -> Step {
-        Step { object: text(n.one_of(objects)), ..call(name) }
+        Step {
+            object: text(n.one_of(objects)),
+            ..call(name)
+        }
     }
 
     fn port(&self, n: &mut Numbers<'_>) -> Option<String> {
@@ -563,7 +643,9 @@ impl Painter<'_> {
     }
 
     fn file(&self, n: &mut Numbers<'_>) -> Option<String> {
-        text(n.one_of(&["file", "loose", "file", "slow", "opened", "loose", "p", "copy"]))
+        text(n.one_of(&[
+            "file", "loose", "file", "slow", "opened", "loose", "p", "copy",
+        ]))
     }
 
     fn thread(&self, n: &mut Numbers<'_>) -> Option<String> {
@@ -587,7 +669,10 @@ impl Painter<'_> {
 }
 
 fn call(name: &str) -> Step {
-    Step { call: Some(name.into()), ..Step::default() }
+    Step {
+        call: Some(name.into()),
+        ..Step::default()
+    }
 }
 
 fn text(text: &str) -> Option<String> {
@@ -612,7 +697,10 @@ fn test(n: &mut Numbers<'_>) -> Test {
             result: text(n.one_of(&["packet", "timeout", "abandoned", "apc", "failed"])),
             ..Test::default()
         },
-        2 => Test { key: Some(Number(n.one_of(&[1, 2]))), ..Test::default() },
+        2 => Test {
+            key: Some(Number(n.one_of(&[1, 2]))),
+            ..Test::default()
+        },
         3 => Test {
             result: text("packet"),
             key: Some(Number(1)),
@@ -658,7 +746,12 @@ fn forget_unbound(workload: &mut Workload) {
     names.extend(workload.ports.iter().map(|port| port.name.clone()));
     names.extend(workload.files.iter().map(|file| file.name.clone()));
     names.extend(workload.events.iter().map(|event| event.name.clone()));
-    names.extend(workload.semaphores.iter().map(|semaphore| semaphore.name.clone()));
+    names.extend(
+        workload
+            .semaphores
+            .iter()
+            .map(|semaphore| semaphore.name.clone()),
+    );
     names.extend(workload.mutexes.iter().map(|mutex| mutex.name.clone()));
     for thread in &workload.threads {
         collect(&thread.program, &mut names);

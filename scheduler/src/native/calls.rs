@@ -14,7 +14,7 @@ use iocp_model::{
     Access, Call, DeviceAnswer, NameId, NtStatus, Packet, RequestArguments, ThreadId, Timeout,
 };
 use iocp_traces::{Number, SeenPacket};
-use std::{mem::size_of, ptr, sync::atomic::Ordering};
+use std::{mem::size_of, ptr};
 use windows_sys::{
     Wdk::Foundation::OBJECT_ATTRIBUTES,
     Win32::{
@@ -186,7 +186,9 @@ impl Worker<'_> {
                 let set = self.run.ntdll.set.ok_or(Failure::Missing)?;
                 let (key, context, status, bytes) = self.packet(op, &packet);
                 // SAFETY: plain numbers.
-                Ok(nt(unsafe { set(self.handle(port.0), key, context, status, bytes) }))
+                Ok(nt(unsafe {
+                    set(self.handle(port.0), key, context, status, bytes)
+                }))
             }
             Call::NtSetIoCompletionEx {
                 port,
@@ -197,7 +199,9 @@ impl Worker<'_> {
                 let (key, context, status, bytes) = self.packet(op, &packet);
                 let (port, reserve) = (self.handle(port.0), self.handle(reserve.0));
                 // SAFETY: plain numbers.
-                Ok(nt(unsafe { set(port, reserve, key, context, status, bytes) }))
+                Ok(nt(unsafe {
+                    set(port, reserve, key, context, status, bytes)
+                }))
             }
             Call::NtQueryIoCompletion {
                 port,
@@ -236,23 +240,21 @@ impl Worker<'_> {
                     nt(unsafe { reserve(&mut handle, ptr::null(), u32::from(for_packets)) });
                 self.bind(op, handle, answer, 0)
             }
-            Call::CreateFile { overlapped } => {
-                match self.run.objects.file(overlapped) {
-                    Ok((file, peer)) => {
-                        let thing = self.run.objects.number()?;
-                        self.run.objects.set_peer(thing, peer);
-                        let success = Answer {
-                            success: true,
-                            ..Answer::default()
-                        };
-                        self.bind(op, file, success, thing)
-                    }
-                    Err(error) => Ok(Answer {
-                        last_error: Some(error),
+            Call::CreateFile { overlapped } => match self.run.objects.file(overlapped) {
+                Ok((file, peer)) => {
+                    let thing = self.run.objects.number()?;
+                    self.run.objects.set_peer(thing, peer);
+                    let success = Answer {
+                        success: true,
                         ..Answer::default()
-                    }),
+                    };
+                    self.bind(op, file, success, thing)
                 }
-            }
+                Err(error) => Ok(Answer {
+                    last_error: Some(error),
+                    ..Answer::default()
+                }),
+            },
             Call::Request(arguments) => self.read(&arguments),
             Call::NtSetInformationFile {
                 file,
@@ -275,8 +277,8 @@ impl Worker<'_> {
                     )
                 }))
             }
-            // SAFETY (of this and the following): no name and no attributes; handles and numbers.
             Call::CreateEvent { manual, signaled } => {
+                // SAFETY: handles and numbers, which the kernel checks.
                 let event = unsafe {
                     CreateEventW(ptr::null(), manual.into(), signaled.into(), ptr::null())
                 };
@@ -285,23 +287,35 @@ impl Worker<'_> {
             }
             Call::CreateSemaphore { count, maximum } => {
                 let (count, maximum) = (count as i32, maximum as i32);
+                // SAFETY: handles and numbers, which the kernel checks.
                 let semaphore =
                     unsafe { CreateSemaphoreW(ptr::null(), count, maximum, ptr::null()) };
                 let answer = win32(!semaphore.is_null());
                 self.bind(op, semaphore, answer, 0)
             }
             Call::CreateMutex { owned } => {
+                // SAFETY: handles and numbers, which the kernel checks.
                 let mutex = unsafe { CreateMutexW(ptr::null(), owned.into(), ptr::null()) };
                 let answer = win32(!mutex.is_null());
                 self.bind(op, mutex, answer, 0)
             }
-            Call::SetEvent(event) => Ok(win32(unsafe { SetEvent(self.handle(event.0)) } != 0)),
-            Call::ResetEvent(event) => Ok(win32(unsafe { ResetEvent(self.handle(event.0)) } != 0)),
+            Call::SetEvent(event) => {
+                // SAFETY: handles and numbers, which the kernel checks.
+                Ok(win32(unsafe { SetEvent(self.handle(event.0)) } != 0))
+            }
+            Call::ResetEvent(event) => {
+                // SAFETY: handles and numbers, which the kernel checks.
+                Ok(win32(unsafe { ResetEvent(self.handle(event.0)) } != 0))
+            }
             Call::ReleaseSemaphore(semaphore) => {
                 let semaphore = self.handle(semaphore.0);
-                Ok(win32(unsafe { ReleaseSemaphore(semaphore, 1, ptr::null_mut()) } != 0))
+                // SAFETY: handles and numbers, which the kernel checks.
+                Ok(win32(
+                    unsafe { ReleaseSemaphore(semaphore, 1, ptr::null_mut()) } != 0,
+                ))
             }
             Call::ReleaseMutex(mutex) => {
+                // SAFETY: handles and numbers, which the kernel checks.
                 Ok(win32(unsafe { ReleaseMutex(self.handle(mutex.0)) } != 0))
             }
             Call::WaitForSingleObject {
@@ -311,29 +325,35 @@ impl Worker<'_> {
             } => {
                 let timeout = milliseconds(timeout, op.timeout_ns);
                 let object = self.handle(object.0);
+                // SAFETY: handles and numbers, which the kernel checks.
                 let result = unsafe { WaitForSingleObjectEx(object, timeout, alertable.into()) };
                 Ok(self.waited(result))
             }
             Call::WaitForThread { thread, timeout } => {
                 let timeout = milliseconds(timeout, op.timeout_ns);
+                // SAFETY: handles and numbers, which the kernel checks.
                 let result = unsafe { WaitForSingleObject(self.thread(thread), timeout) };
                 Ok(self.waited(result))
             }
             Call::Sleep { timeout, alertable } => {
                 let timeout = milliseconds(timeout, op.timeout_ns);
-                let result = match alertable {
-                    true => unsafe { SleepEx(timeout, 1) },
-                    false => {
-                        unsafe { Sleep(timeout) };
-                        0
+                let mut result = 0;
+                // SAFETY: takes numbers.
+                unsafe {
+                    match alertable {
+                        true => result = SleepEx(timeout, 1),
+                        false => Sleep(timeout),
                     }
-                };
+                }
                 Ok(nt(match result {
                     WAIT_IO_COMPLETION => NtStatus::USER_APC.0 as i32,
                     _ => 0,
                 }))
             }
-            Call::QueueUserApc { thread, apc: number } => {
+            Call::QueueUserApc {
+                thread,
+                apc: number,
+            } => {
                 let note = self
                     .run
                     .apcs
@@ -348,22 +368,18 @@ impl Worker<'_> {
             }
             Call::SuspendThread(thread) => {
                 // A thread that suspends itself is suspended before its call returns.
-                let count = &self.run.threads[thread.index()].suspensions;
+                let target = &self.run.threads[thread.index()];
                 let itself = thread == self.id;
                 if itself {
-                    count.fetch_add(1, Ordering::AcqRel);
+                    target.note_suspension();
                 }
                 // SAFETY: a thread handle with all rights. What the thread was doing is the
                 // scenario's concern: it holds no lock of the recorder, which has none.
                 let previous = unsafe { SuspendThread(self.thread(thread)) };
                 let answer = win32(previous != u32::MAX);
                 match (itself, answer.success) {
-                    (false, true) => {
-                        count.fetch_add(1, Ordering::AcqRel);
-                    }
-                    (true, false) => {
-                        count.fetch_sub(1, Ordering::AcqRel);
-                    }
+                    (false, true) => target.note_suspension(),
+                    (true, false) => target.note_resumption(),
                     _ => {}
                 }
                 Ok(with_count(answer, previous))
@@ -373,8 +389,7 @@ impl Worker<'_> {
                 let previous = unsafe { ResumeThread(self.thread(thread)) };
                 let answer = win32(previous != u32::MAX);
                 if answer.success && previous > 0 {
-                    let count = &self.run.threads[thread.index()].suspensions;
-                    count.fetch_sub(1, Ordering::AcqRel);
+                    self.run.threads[thread.index()].note_resumption();
                 }
                 Ok(with_count(answer, previous))
             }
@@ -382,7 +397,9 @@ impl Worker<'_> {
                 // SAFETY: a thread handle with all rights. The thread's stack and what it was
                 // doing are lost; it holds no lock of the recorder, which has none, and the
                 // process ends soon.
-                Ok(win32(unsafe { TerminateThread(self.thread(thread), 0) } != 0))
+                Ok(win32(
+                    unsafe { TerminateThread(self.thread(thread), 0) } != 0,
+                ))
             }
             Call::CloseHandle(object) => {
                 let variable = object.0 as usize;
@@ -405,7 +422,11 @@ impl Worker<'_> {
             } => {
                 let thing = self.run.objects.thing(handle.0 as usize);
                 let source = self.handle(handle.0);
-                let mut options = if access.is_none() { DUPLICATE_SAME_ACCESS } else { 0 };
+                let mut options = if access.is_none() {
+                    DUPLICATE_SAME_ACCESS
+                } else {
+                    0
+                };
                 if close_source {
                     options |= DUPLICATE_CLOSE_SOURCE;
                     self.run.objects.closed(source);
@@ -531,8 +552,7 @@ impl Worker<'_> {
         let (mut key, mut context) = (NO_KEY, NO_KEY);
         let mut done = IO_STATUS_BLOCK::default();
         // SAFETY: the pointers are to live variables; a null time-out waits for ever.
-        let status =
-            unsafe { remove(port, &mut key, &mut context, &mut done, pointer(&timeout)) };
+        let status = unsafe { remove(port, &mut key, &mut context, &mut done, pointer(&timeout)) };
         if status == 0 {
             // SAFETY: any bits are a status.
             let of_packet = unsafe { done.Anonymous.Status } as u32;
@@ -621,12 +641,7 @@ impl Worker<'_> {
         self.bind(op, handle, nt(status), thing)
     }
 
-    fn open(
-        &self,
-        op: &CallOp,
-        name: Option<NameId>,
-        access: Access,
-    ) -> Result<Answer, Failure> {
+    fn open(&self, op: &CallOp, name: Option<NameId>, access: Access) -> Result<Answer, Failure> {
         let open = self.run.ntdll.open.ok_or(Failure::Missing)?;
         let mut named = Named::default();
         let attributes = named.point(self.run, name, 0);
@@ -695,7 +710,10 @@ impl Worker<'_> {
     fn waited(&self, result: u32) -> Answer {
         if result != WAIT_FAILED {
             return Answer {
-                success: matches!(NtStatus(result), NtStatus::SUCCESS | NtStatus::ABANDONED_WAIT_0),
+                success: matches!(
+                    NtStatus(result),
+                    NtStatus::SUCCESS | NtStatus::ABANDONED_WAIT_0
+                ),
                 // The values of WAIT_TIMEOUT and its like are those of the statuses.
                 ..nt(result as i32)
             };
@@ -709,8 +727,7 @@ impl Worker<'_> {
 
     /// The status behind a last error: the one that the thread keeps, if it is of that error.
     fn status_of(&self, error: u32) -> u32 {
-        if let (Some(last), Some(to_win32)) =
-            (self.run.ntdll.last_status, self.run.ntdll.to_win32)
+        if let (Some(last), Some(to_win32)) = (self.run.ntdll.last_status, self.run.ntdll.to_win32)
         {
             // SAFETY: takes nothing.
             let status = unsafe { last() };
@@ -756,9 +773,8 @@ pub(super) fn mutex() -> Option<HANDLE> {
 
 pub(super) fn port(concurrency: u32) -> Option<HANDLE> {
     // SAFETY: handles and numbers.
-    let port = unsafe {
-        CreateIoCompletionPort(INVALID_HANDLE_VALUE, ptr::null_mut(), 0, concurrency)
-    };
+    let port =
+        unsafe { CreateIoCompletionPort(INVALID_HANDLE_VALUE, ptr::null_mut(), 0, concurrency) };
     (!port.is_null()).then_some(port)
 }
 

@@ -45,8 +45,9 @@ pub fn record(program: &Program, options: &Options) -> Result<Recording, RecordE
         workload: program.workload.clone(),
         options: *options,
     };
-    let order = serde_json::to_vec(&order)
-        .map_err(|error| RecordError::Child(format!("the scenario cannot be passed on: {error}")))?;
+    let order = serde_json::to_vec(&order).map_err(|error| {
+        RecordError::Child(format!("the scenario cannot be passed on: {error}"))
+    })?;
     let own = std::env::current_exe().map_err(failed("where is this program"))?;
     let mut child = Command::new(own)
         .env(VARIABLE, "1")
@@ -108,7 +109,9 @@ fn understand(answer: &[u8], status: &str) -> Result<Recording, RecordError> {
             .map_err(|error| RecordError::Child(format!("its recording cannot be read: {error}"))),
         (Some(b"failed"), Some(error)) => Err(serde_json::from_slice(error)
             .unwrap_or_else(|error| RecordError::Child(error.to_string()))),
-        _ => Err(RecordError::Child(format!("it ended without an answer ({status})"))),
+        _ => Err(RecordError::Child(format!(
+            "it ended without an answer ({status})"
+        ))),
     }
 }
 

@@ -103,7 +103,11 @@ impl<T: Copy> List<T> {
     }
 
     fn range(&self, (from, to): (u32, u32)) -> impl Iterator<Item = T> + '_ {
-        Range { start: from, end: to }.filter_map(|at| self.get(at))
+        Range {
+            start: from,
+            end: to,
+        }
+        .filter_map(|at| self.get(at))
     }
 }
 

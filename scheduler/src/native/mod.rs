@@ -46,6 +46,8 @@ pub type Recording = Trace;
 /// How to record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Options {
+    /// Look at the states of threads, where that can be done; otherwise as if it could not.
+    pub look: bool,
     /// Where the kernel does not tell whether a thread is blocked: for how long it must have been
     /// in its call before it is taken to be.
     pub settle: Duration,
@@ -63,6 +65,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            look: true,
             settle: Duration::from_millis(30),
             settled: Duration::from_millis(300),
             watchdog: Duration::from_secs(30),
@@ -121,20 +124,31 @@ impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotRecordable(reasons) => {
-                write!(f, "this scenario cannot be recorded: {}", reasons.join("; "))
+                write!(
+                    f,
+                    "this scenario cannot be recorded: {}",
+                    reasons.join("; ")
+                )
             }
             Self::Processors { needed, present } => write!(
                 f,
                 "this scenario is about a machine with {needed} processors; this one has {present}"
             ),
             Self::Missing(function) => {
-                write!(f, "this system has no function {function}, which the scenario calls")
+                write!(
+                    f,
+                    "this system has no function {function}, which the scenario calls"
+                )
             }
             Self::Options(message) => f.write_str(message),
             Self::Refused { what, error } => {
                 write!(f, "the recorder could not {what} (error {error})")
             }
-            Self::TooMuch { what, option, limit } => write!(
+            Self::TooMuch {
+                what,
+                option,
+                limit,
+            } => write!(
                 f,
                 "there were more than {limit} {what}; `{option}` raises the limit"
             ),
@@ -145,7 +159,10 @@ impl fmt::Display for RecordError {
                 threads.join("; ")
             ),
             Self::Spins(thread) => {
-                write!(f, "{thread} goes round in its program without ever doing anything")
+                write!(
+                    f,
+                    "{thread} goes round in its program without ever doing anything"
+                )
             }
             Self::Child(message) => write!(f, "the process that recorded failed: {message}"),
         }

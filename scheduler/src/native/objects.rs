@@ -5,14 +5,16 @@
 //! number, its *thing*; 0 is none.
 
 use super::{Failure, MOST_BYTES, RecordError, log::Log};
-use iocp_model::NameId;
+use iocp_model::{NameId, NtStatus};
 use std::{
     cell::UnsafeCell,
     ptr,
     sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 use windows_sys::Win32::{
-    Foundation::{GENERIC_READ, GENERIC_WRITE, GetLastError, HANDLE, INVALID_HANDLE_VALUE},
+    Foundation::{
+        CloseHandle, GENERIC_READ, GENERIC_WRITE, GetLastError, HANDLE, INVALID_HANDLE_VALUE,
+    },
     Storage::FileSystem::{
         CreateFileW, FILE_FLAG_FIRST_PIPE_INSTANCE, FILE_FLAG_OVERLAPPED, OPEN_EXISTING,
         PIPE_ACCESS_DUPLEX, WriteFile,
@@ -165,6 +167,16 @@ impl Objects {
         self.peers[file as usize].store(peer as usize, Ordering::Release);
     }
 
+    /// Closes the other end of the file: what pends on it and what comes later ends with
+    /// `STATUS_PIPE_BROKEN`.
+    pub(super) fn hang_up(&self, file: Thing) {
+        let peer = self.peers[file as usize].swap(0, Ordering::AcqRel);
+        if peer != 0 {
+            // SAFETY: the recorder's own handle, which nobody else gets from now on.
+            unsafe { CloseHandle(peer as HANDLE) };
+        }
+    }
+
     /// Writes so many bytes into the other end of the file, as its device.
     pub(super) fn write(&self, file: Thing, scratch: &Scratch, bytes: u32) -> Result<(), Failure> {
         let peer = self.peers[file as usize].load(Ordering::Acquire) as HANDLE;
@@ -232,6 +244,14 @@ impl Request {
     /// Its `OVERLAPPED`, for the kernel.
     pub(super) fn address(&self) -> *mut OVERLAPPED {
         self.overlapped.get()
+    }
+
+    /// Has the kernel filled in how it ended?
+    pub(super) fn is_done(&self) -> bool {
+        let status = self.overlapped.get().cast::<u32>();
+        // SAFETY: an OVERLAPPED begins with the status. The kernel may write it at any time, which
+        // a volatile read allows for.
+        unsafe { ptr::read_volatile(status) != NtStatus::PENDING.0 }
     }
 }
 

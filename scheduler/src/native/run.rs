@@ -104,8 +104,9 @@ pub(super) struct Thread {
     pub(super) waits_on: AtomicU32,
     /// Has it ever dequeued?
     pub(super) member: AtomicBool,
-    /// How often it is suspended.
-    pub(super) suspensions: AtomicU32,
+    /// How often it is suspended, and since when it was suspended last.
+    suspensions: AtomicU32,
+    suspended: AtomicI64,
     wake: usize,
     handle: AtomicUsize,
     /// When it was seen to have ended; 0 if not yet.
@@ -122,6 +123,7 @@ impl Thread {
             waits_on: AtomicU32::new(0),
             member: AtomicBool::new(false),
             suspensions: AtomicU32::new(0),
+            suspended: AtomicI64::new(0),
             wake: new_event(false)? as usize,
             handle: AtomicUsize::new(0),
             ended: AtomicI64::new(0),
@@ -155,6 +157,15 @@ impl Thread {
 
     pub(super) fn handle(&self) -> HANDLE {
         self.handle.load(Ordering::Acquire) as HANDLE
+    }
+
+    pub(super) fn note_suspension(&self) {
+        self.suspended.store(now(), Ordering::Release);
+        self.suspensions.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn note_resumption(&self) {
+        self.suspensions.fetch_sub(1, Ordering::AcqRel);
     }
 
     fn is_suspended(&self) -> bool {
@@ -191,6 +202,8 @@ pub(super) struct Run {
     pub(super) program: &'static Program,
     pub(super) ntdll: Ntdll,
     pub(super) clock: Clock,
+    /// How long things take to settle, in counts of the clock.
+    pub(super) settle: i64,
     pub(super) threads: Box<[Thread]>,
     pub(super) objects: Objects,
     pub(super) requests: Requests,
@@ -228,12 +241,9 @@ unsafe extern "system" fn thread_main(start: *mut c_void) -> u32 {
     unsafe { WaitForSingleObject(run.start as HANDLE, INFINITE) };
     me.set_phase(Phase::Runs);
     if let Err(failure) = worker.follow() {
-        let first = run.failure.compare_exchange(
-            0,
-            failure as u32,
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
+        let first =
+            run.failure
+                .compare_exchange(0, failure as u32, Ordering::AcqRel, Ordering::Acquire);
         if first.is_ok() {
             run.failed.store(thread.index() as u32, Ordering::Release);
         }
@@ -253,7 +263,10 @@ pub fn record_here(program: &Program, options: &Options) -> Result<Recording, Re
     check(program, options)?;
     let ntdll = Ntdll::load();
     check_functions(program, &ntdll)?;
-    let mut eyes = Eyes::open(&ntdll);
+    let mut eyes = match options.look {
+        true => Eyes::open(&ntdll),
+        false => Eyes::None,
+    };
     let program: &'static Program = Box::leak(Box::new(program.clone()));
     let run: &'static Run = Box::leak(Box::new(Run::new(program, options, ntdll, &eyes)?));
     run.declare()?;
@@ -346,15 +359,21 @@ impl Run {
             .map(|_| Thread::new(options))
             .collect::<Result<Box<[_]>, _>>()?;
         let calls = || {
-            program.codes.iter().flat_map(|code| &code.ops).filter_map(|op| match op {
-                Op::Call(op) => Some(op.call),
-                _ => None,
-            })
+            program
+                .codes
+                .iter()
+                .flat_map(|code| &code.ops)
+                .filter_map(|op| match op {
+                    Op::Call(op) => Some(op.call),
+                    _ => None,
+                })
         };
         let mut apcs: Vec<ApcNote> = Vec::new();
         for call in calls() {
             if let Call::QueueUserApc { thread, apc } = call
-                && !apcs.iter().any(|note| note.thread == thread && note.apc == apc)
+                && !apcs
+                    .iter()
+                    .any(|note| note.thread == thread && note.apc == apc)
             {
                 // The box is moved, what it points to is not.
                 let log = ptr::from_ref(&threads[thread.index()].log);
@@ -370,10 +389,12 @@ impl Run {
             })
             .max()
             .unwrap_or(0);
+        let clock = Clock::new();
         Ok(Self {
             program,
             ntdll,
-            clock: Clock::new(),
+            clock,
+            settle: clock.counts(u64::try_from(options.settle.as_nanos()).unwrap_or(u64::MAX)),
             threads,
             objects: Objects::new(program.variables.len(), names, options.most_objects),
             requests: Requests::new(options.most_objects),
@@ -400,10 +421,7 @@ impl Run {
         let keep = |name: &str, handle: Option<HANDLE>| {
             // SAFETY: takes nothing.
             let handle = handle.ok_or_else(|| refused(name, unsafe { GetLastError() }))?;
-            let thing = self
-                .objects
-                .number()
-                .map_err(|_| refused(name, 0))?;
+            let thing = self.objects.number().map_err(|_| refused(name, 0))?;
             let variables = &self.program.variables;
             if let Some(variable) = variables.iter().position(|known| known == name) {
                 self.objects.bind(variable, handle, thing);
@@ -422,7 +440,9 @@ impl Run {
                 .map_err(|error| refused(&format!("make the file {}", file.name), error))?;
             let (_, thing) = keep(&file.name, Some(handle))?;
             self.objects.set_peer(thing, peer);
-            let port = ports.iter().find(|(name, _)| Some(*name) == file.port.as_deref());
+            let port = ports
+                .iter()
+                .find(|(name, _)| Some(*name) == file.port.as_deref());
             if let Some(&(_, port)) = port
                 && !calls::associate(handle, port, file.key.unwrap_or_default().0)
             {
@@ -435,7 +455,10 @@ impl Run {
             keep(&event.name, calls::event(event.manual, event.signaled))?;
         }
         for semaphore in &workload.semaphores {
-            keep(&semaphore.name, calls::semaphore(semaphore.count, semaphore.maximum))?;
+            keep(
+                &semaphore.name,
+                calls::semaphore(semaphore.count, semaphore.maximum),
+            )?;
         }
         for mutex in &workload.mutexes {
             keep(&mutex.name, calls::mutex())?;
@@ -446,7 +469,9 @@ impl Run {
     /// Makes the threads, and waits until all of them stand at the start.
     fn create_threads(&'static self) -> Result<(), RecordError> {
         for (index, thread) in self.threads.iter().enumerate() {
-            let Some(id) = ThreadId::new(index) else { break };
+            let Some(id) = ThreadId::new(index) else {
+                break;
+            };
             let start: &'static Start = Box::leak(Box::new(Start {
                 run: self,
                 thread: id,
@@ -627,7 +652,9 @@ impl Watcher<'_> {
     }
 
     fn watch(&mut self) -> Result<End, RecordError> {
-        let deadline = self.start.saturating_add(self.counts(self.options.watchdog));
+        let deadline = self
+            .start
+            .saturating_add(self.counts(self.options.watchdog));
         let mut idle = 0_u32;
         loop {
             self.eyes.blink();
@@ -654,7 +681,9 @@ impl Watcher<'_> {
 
     fn failure(&self) -> Option<RecordError> {
         let code = self.run.failure.load(Ordering::Acquire);
-        let failure = Failure::ALL.into_iter().find(|failure| *failure as u32 == code)?;
+        let failure = Failure::ALL
+            .into_iter()
+            .find(|failure| *failure as u32 == code)?;
         let thread = self.run.failed.load(Ordering::Acquire) as usize;
         let name = &self.run.program.thread_names[thread];
         Some(failure.error(self.options, name))
@@ -711,15 +740,14 @@ impl Watcher<'_> {
             Condition::Blocked(thread) => self.is_blocked(*thread, false),
             Condition::Suspended(thread) => self.is_suspended(*thread),
             Condition::Ended(thread) => plain(run.threads[thread.index()].has_ended()),
-            Condition::Depth(variable, packets) => {
-                plain(self.depth(*variable) == Some(*packets))
-            }
+            Condition::Depth(variable, packets) => plain(self.depth(*variable) == Some(*packets)),
             Condition::Counter(counter, value) => {
                 plain(run.counters[*counter].load(Ordering::SeqCst) == *value)
             }
-            Condition::All(all) => {
-                all.iter().map(|one| self.holds(one)).fold(Holds::Yes, weaker)
-            }
+            Condition::All(all) => all
+                .iter()
+                .map(|one| self.holds(one))
+                .fold(Holds::Yes, weaker),
             // `until` does not speak of these.
             Condition::Result(_) | Condition::Key(_) => Holds::No,
         }
@@ -755,7 +783,7 @@ impl Watcher<'_> {
             Seen::Waits(Reason::Untold) => Holds::Yes,
             Seen::Waits(Reason::Queue) if dequeues => Holds::Yes,
             Seen::Waits(Reason::Other) if !dequeues => Holds::Yes,
-            Seen::Unknown => self.presumably(thread),
+            Seen::Unknown => self.presumably(thread.log.last()),
             _ => Holds::No,
         };
         // What was seen must be of this call.
@@ -772,14 +800,14 @@ impl Watcher<'_> {
         }
         match self.eyes.look(thread) {
             Seen::Suspended | Seen::Waits(Reason::Untold) => Holds::Yes,
-            Seen::Unknown => self.presumably(thread),
+            Seen::Unknown => self.presumably(thread.suspended.load(Ordering::Acquire)),
             _ => Holds::No,
         }
     }
 
-    /// Has the thread done nothing for long enough to have settled?
-    fn presumably(&self, thread: &Thread) -> Holds {
-        match now() - thread.log.last() > self.counts(self.options.settle) {
+    /// Has it been so for long enough to have settled?
+    fn presumably(&self, since: i64) -> Holds {
+        match now() - since > self.counts(self.options.settle) {
             true => Holds::Presumably,
             false => Holds::No,
         }
@@ -794,8 +822,15 @@ impl Watcher<'_> {
         let mut depth = 0_u32;
         let port = run.objects.handle(variable as u32);
         // SAFETY: the pointer is to a live number of the length that is said.
-        let status =
-            unsafe { query(port, 0, ptr::from_mut(&mut depth).cast(), 4, ptr::null_mut()) };
+        let status = unsafe {
+            query(
+                port,
+                0,
+                ptr::from_mut(&mut depth).cast(),
+                4,
+                ptr::null_mut(),
+            )
+        };
         (status == 0).then_some(depth)
     }
 
@@ -807,7 +842,9 @@ impl Watcher<'_> {
         let mut last = self.start;
         for thread in &run.threads {
             all_ended &= thread.has_ended();
-            last = last.max(thread.log.last()).max(thread.ended.load(Ordering::Acquire));
+            last = last
+                .max(thread.log.last())
+                .max(thread.ended.load(Ordering::Acquire));
         }
         if !all_ended && !self.is_quiet(last) {
             return None;
@@ -818,7 +855,11 @@ impl Watcher<'_> {
             .map(|thread| Some(thread.ended.load(Ordering::Acquire)).filter(|at| *at != 0))
             .collect();
         // Something may have happened while it was looked at.
-        let same = run.threads.iter().zip(&lengths).all(|(thread, &length)| thread.log.len() == length);
+        let same = run
+            .threads
+            .iter()
+            .zip(&lengths)
+            .all(|(thread, &length)| thread.log.len() == length);
         same.then(|| End {
             at: now(),
             lengths,

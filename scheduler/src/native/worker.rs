@@ -12,7 +12,7 @@ use crate::{
     program::{CallOp, Code, Condition, Op},
     state::{Last, Local, Word},
 };
-use iocp_model::{Api, Call, DeviceAnswer, ThreadId};
+use iocp_model::{Api, Call, DeviceAnswer, NtStatus, RequestArguments, ThreadId};
 use iocp_traces::SeenResult;
 use std::sync::atomic::Ordering;
 use windows_sys::Win32::System::{
@@ -85,7 +85,9 @@ impl<'r> Worker<'r> {
                 }
                 Op::Mark { .. } => self.log(now(), at, What::Does)?,
                 Op::Complete {
-                    file, information, status,
+                    file,
+                    information,
+                    status,
                 } => {
                     self.complete(at, *file, *status, *information)?;
                     self.log(now(), at, What::Does)?;
@@ -111,17 +113,9 @@ impl<'r> Worker<'r> {
             | Call::GetQueuedCompletionStatusEx { port, .. }
             | Call::NtRemoveIoCompletion { port, .. }
             | Call::NtRemoveIoCompletionEx { port, .. } => (objects.thing(port.0 as usize), true),
-            Call::WaitForSingleObject { object, .. } => {
-                (objects.thing(object.0 as usize), false)
-            }
+            Call::WaitForSingleObject { object, .. } => (objects.thing(object.0 as usize), false),
             Call::Request(arguments) => {
-                // What the device has at once must be there before the call.
-                if let DeviceAnswer::Done(_, bytes) = arguments.answer {
-                    let file = objects.thing(arguments.file.0 as usize);
-                    if file != 0 {
-                        objects.write(file, &self.run.scratch, bytes)?;
-                    }
-                }
+                self.prepare(&arguments)?;
                 (0, false)
             }
             _ => (0, false),
@@ -150,10 +144,29 @@ impl<'r> Worker<'r> {
             self.local.last = Last {
                 word: Word::named(word),
                 key: match answer.has_packet() {
-                    true => self.me.log.first_packet(mark).map_or(0, |packet| packet.key.0),
+                    true => self
+                        .me
+                        .log
+                        .first_packet(mark)
+                        .map_or(0, |packet| packet.key.0),
                     false => 0,
                 },
             };
+        }
+        Ok(())
+    }
+
+    /// What the device answers at once must be so before the call.
+    fn prepare(&self, arguments: &RequestArguments) -> Result<(), Failure> {
+        let objects = &self.run.objects;
+        let file = objects.thing(arguments.file.0 as usize);
+        match arguments.answer {
+            DeviceAnswer::Done(_, bytes) if file != 0 => {
+                objects.write(file, &self.run.scratch, bytes)?;
+            }
+            // The capabilities let no other failure pass than that of a broken pipe.
+            DeviceAnswer::Failed(_) if file != 0 => objects.hang_up(file),
+            _ => {}
         }
         Ok(())
     }
@@ -170,24 +183,27 @@ impl<'r> Worker<'r> {
     }
 
     /// Finishes the oldest pending request of a file, once there is one.
-    fn complete(
-        &self,
-        at: usize,
-        file: usize,
-        status: u32,
-        bytes: u32,
-    ) -> Result<(), Failure> {
+    fn complete(&self, at: usize, file: usize, status: u32, bytes: u32) -> Result<(), Failure> {
         loop {
             self.pass_gate(at);
             let thing = self.run.objects.thing(file);
             let Some(request) = self.run.requests.take(thing) else {
                 continue;
             };
-            if status == 0 {
-                return self.run.objects.write(thing, &self.run.scratch, bytes);
+            let objects = &self.run.objects;
+            match NtStatus(status) {
+                NtStatus::SUCCESS => objects.write(thing, &self.run.scratch, bytes)?,
+                NtStatus::PIPE_BROKEN => objects.hang_up(thing),
+                // The capabilities let no other status pass.
+                _ => super::objects::cancel(objects.handle(file as u32), request),
             }
-            // The capabilities let no other status pass.
-            super::objects::cancel(self.run.objects.handle(file as u32), request);
+            // A kernel finishes a request in the thread that issued it, which may be a little
+            // later. It may also be as late as that thread pleases, so this is not for ever.
+            let start = now();
+            while !request.is_done() && now() - start < self.run.settle {
+                // SAFETY: takes nothing.
+                unsafe { SwitchToThread() };
+            }
             return Ok(());
         }
     }
