@@ -41,7 +41,7 @@ use std::{
 };
 
 /// The width for which the traces of the book are laid out.
-const COLUMNS: &str = "100";
+const COLUMNS: &str = "108";
 
 // ------------------------------------------------------------------ the pages
 

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use iocp_model::{
-    Event, Observer, Profile, Returned, ThreadId,
+    Call, Event, Observer, Profile, Returned, ThreadId,
     invariants::Audit,
     rules::{self, Kind, RuleId},
 };
@@ -46,8 +46,8 @@ impl Observer for Path<'_> {
 }
 
 impl Watch for Path<'_> {
-    fn begins(&mut self, thread: ThreadId, op: &CallOp) {
-        self.collector.begins(thread, op);
+    fn begins(&mut self, thread: ThreadId, op: &CallOp, call: &Call) {
+        self.collector.begins(thread, op, call);
     }
     fn ends(&mut self, thread: ThreadId, op: &CallOp, returned: &Returned) {
         self.collector.ends(thread, op, returned);

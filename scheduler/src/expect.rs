@@ -12,7 +12,7 @@ use crate::{
     workload::{Expectation, OneOrMore, Place, WorkloadError},
 };
 use iocp_model::{
-    Event, Frame, Observer, PortId, Profile, Returned, Target, ThreadId, ThreadState, rules::RuleId,
+    Call, Event, Frame, Observer, PortId, Profile, Returned, Target, ThreadId, ThreadState, rules::RuleId,
 };
 use iocp_traces::{Number, SeenResult};
 use std::fmt;
@@ -124,7 +124,7 @@ impl Observer for Collector {
 }
 
 impl Watch for Collector {
-    fn begins(&mut self, thread: ThreadId, op: &CallOp) {
+    fn begins(&mut self, thread: ThreadId, op: &CallOp, _: &Call) {
         if let Some(label) = &op.label {
             self.seen.calls.push(SeenCall {
                 thread,

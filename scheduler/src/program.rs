@@ -8,6 +8,7 @@
 use crate::workload::{Place, Workload, WorkloadError};
 use iocp_model::{Access, Call, Handle, Kind, PortId, ProcessId, Semantics, System, ThreadId};
 use iocp_traces::Number;
+use std::borrow::Cow;
 
 /// How deep `repeat` may be nested.
 pub const MOST_NESTING: usize = 4;
@@ -127,6 +128,28 @@ pub struct CallOp {
     pub label: Option<String>,
     /// Its arguments in words, for traces.
     pub words: String,
+}
+
+impl CallOp {
+    /// The arguments of this turn's call in words: the number of a packet is that of the turn.
+    pub fn words_of(&self, call: &Call) -> Cow<'_, str> {
+        let key = |call: &Call| match call {
+            Call::PostQueuedCompletionStatus { packet, .. }
+            | Call::NtSetIoCompletion { packet, .. }
+            | Call::NtSetIoCompletionEx { packet, .. } => Some(packet.key),
+            _ => None,
+        };
+        match (self.key_step, key(&self.call), key(call)) {
+            (Some(_), Some(first), Some(now)) if first != now => self
+                .words
+                .replace(
+                    &format!("key {}", Number(first)),
+                    &format!("key {}", Number(now)),
+                )
+                .into(),
+            _ => Cow::Borrowed(&self.words),
+        }
+    }
 }
 
 /// Something that may be so or not.

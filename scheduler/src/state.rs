@@ -238,10 +238,10 @@ impl From<NotEnabled> for StepError {
 
 /// Watches programs as well as the kernel.
 pub trait Watch: Observer {
-    /// A thread makes a call.
+    /// A thread makes a call: the op, and the call that it is this time.
     #[inline]
-    fn begins(&mut self, thread: ThreadId, op: &CallOp) {
-        let _ = (thread, op);
+    fn begins(&mut self, thread: ThreadId, op: &CallOp, call: &Call) {
+        let _ = (thread, op, call);
     }
 
     /// A call returns.
@@ -273,8 +273,8 @@ impl Watch for () {}
 
 impl<W: Watch + ?Sized> Watch for &mut W {
     #[inline]
-    fn begins(&mut self, thread: ThreadId, op: &CallOp) {
-        (**self).begins(thread, op);
+    fn begins(&mut self, thread: ThreadId, op: &CallOp, call: &Call) {
+        (**self).begins(thread, op, call);
     }
     #[inline]
     fn ends(&mut self, thread: ThreadId, op: &CallOp, returned: &Returned) {
@@ -482,7 +482,7 @@ impl State {
         match self.op(program, thread) {
             Op::Call(op) => {
                 let call = self.instantiate(thread, op);
-                noting.watch.begins(thread, op);
+                noting.watch.begins(thread, op, &call);
                 match self.system.apply(Action::Call(thread, call), noting)? {
                     Outcome::Returned(returned) => {
                         self.returned(program, thread, &returned, noting.watch)

@@ -6,7 +6,7 @@ use crate::{
     state::{State, Watch},
     workload::Time,
 };
-use iocp_model::{Event as KernelHappening, Observer, PortId, Returned, ThreadId};
+use iocp_model::{Call, Event as KernelHappening, Observer, PortId, Returned, ThreadId};
 use iocp_traces::{
     Change, Clock, Event, Happening, Header, KernelEvent, Number, PortState, Producer, SeenResult,
     event::{FORMAT, VERSION},
@@ -209,12 +209,12 @@ impl<S: Sink> Observer for Tracer<'_, S> {
 }
 
 impl<S: Sink> Watch for Tracer<'_, S> {
-    fn begins(&mut self, thread: ThreadId, op: &CallOp) {
+    fn begins(&mut self, thread: ThreadId, op: &CallOp, call: &Call) {
         let thread = self.thread(thread);
         self.tell(Happening::Begin {
             thread,
             call: Cow::Borrowed(op.call.api().name()),
-            with: Cow::Borrowed(&op.words),
+            with: op.words_of(call),
         });
     }
 

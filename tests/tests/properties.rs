@@ -4,7 +4,7 @@
 //! fails names its seed; `iocp scenario new --random SEED` shows the program.
 
 use iocp_model::{
-    Action, Api, Event, Observer, Profile, Returned, System, ThreadId,
+    Action, Api, Call, Event, Observer, Profile, Returned, System, ThreadId,
     invariants::Audit,
     rules::{self, RuleId},
 };
@@ -73,7 +73,7 @@ impl Observer for Auditor<'_> {
 }
 
 impl Watch for Auditor<'_> {
-    fn begins(&mut self, _: ThreadId, op: &CallOp) {
+    fn begins(&mut self, _: ThreadId, op: &CallOp, _: &Call) {
         self.coverage.apis.insert(op.call.api());
     }
 
@@ -223,19 +223,21 @@ fn action_name(action: &Action) -> &'static str {
         Action::Terminate(_) => "Terminate",
         Action::Insert(insert) if insert.at_head => "Insert at the head",
         Action::Insert(_) => "Insert",
+        Action::InsertAs(..) => "InsertAs",
         Action::Complete { .. } => "Complete",
         Action::CloseHandle { .. } => "CloseHandle",
         Action::RunDown(_) => "RunDown",
     }
 }
 
-const ACTION_NAMES: [&str; 18] = [
+const ACTION_NAMES: [&str; 19] = [
     "Call",
     "CloseHandle",
     "Complete",
     "Expire",
     "Insert",
     "Insert at the head",
+    "InsertAs",
     "KernelApc",
     "KernelApc with an insert",
     "KernelApc with two inserts",

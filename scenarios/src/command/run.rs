@@ -2,7 +2,7 @@
 
 use super::{Exit, Format, Problem, Result, find_scenario, output, print_json, profile, read_at_most};
 use clap::{Args, ValueEnum};
-use iocp_model::{Observer, Profile, Returned, ThreadId, ThreadState, rules::RuleId};
+use iocp_model::{Call, Observer, Profile, Returned, ThreadId, ThreadState, rules::RuleId};
 use iocp_scheduler::{
     End, Op, Program, Run, RunError, State, Watch,
     expect::{self, Collector, Failure},
@@ -331,9 +331,9 @@ impl Observer for Both<'_> {
 }
 
 impl Watch for Both<'_> {
-    fn begins(&mut self, thread: ThreadId, op: &CallOp) {
-        self.tracer.begins(thread, op);
-        self.collector.begins(thread, op);
+    fn begins(&mut self, thread: ThreadId, op: &CallOp, call: &Call) {
+        self.tracer.begins(thread, op, call);
+        self.collector.begins(thread, op, call);
     }
 
     fn ends(&mut self, thread: ThreadId, op: &CallOp, returned: &Returned) {

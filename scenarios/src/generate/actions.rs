@@ -127,7 +127,8 @@ pub fn action(system: &System, stroke: &Stroke) -> Action {
             0 => Action::Terminate(n.thread(system)),
             _ => Action::Resume(n.thread(system)),
         },
-        33..=35 => Action::Insert(insert(system, n)),
+        33 | 34 => Action::Insert(insert(system, n)),
+        35 => Action::InsertAs(n.thread(system), insert(system, n)),
         36 | 37 => Action::Complete {
             request: n
                 .one_of_many(system.requests().iter().map(|request| request.id).collect())
