@@ -186,8 +186,10 @@ fn check(
             Trace::read(BufReader::with_capacity(1 << 16, file)).map_err(readable)?
         }
     };
-    let workload: Workload = serde_json::from_value(trace.header.scenario.clone())
+    let mut workload: Workload = serde_json::from_value(trace.header.scenario.clone())
         .map_err(|error| format!("{name}: line 1: the header's scenario cannot be read: {error}"))?;
+    // A limit of 0 means the processors of the machine that was recorded (PORT-06).
+    workload.machine.processors = u16::try_from(trace.header.processors).ok();
     let program = Program::compile(&workload)
         .map_err(|error| format!("{name}: line 1: the header's scenario cannot be: {error}"))?;
     let profiles: Vec<Profile> = if !arguments.profile.is_empty() {
