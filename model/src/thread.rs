@@ -214,7 +214,8 @@ impl Thread {
 
     /// Does it wait on this port's stack?
     pub fn waits_in(&self, port: PortId) -> bool {
+        // Suspended or not: in some kernels a suspended waiter keeps its place.
         matches!(self.frame, Frame::Dequeue(dequeue)
-            if self.state == ThreadState::Waiting && dequeue.port == port)
+            if dequeue.phase == DequeuePhase::Blocked && dequeue.port == port)
     }
 }

@@ -20,7 +20,7 @@
 //! some, and the verdict says how many were needed.
 
 use crate::{
-    program::{Code, Condition, Op, Program},
+    program::{CallOp, Code, Condition, Op, Program},
     state::{Choice, State, StepError, Watch},
 };
 use foldhash::quality::FixedState;
@@ -130,7 +130,9 @@ pub fn check(
     let mut search = Search {
         program,
         recording: &recording,
-        unseen: program.codes.iter().map(unseen).collect(),
+        quiet: program.codes.iter().map(quiet).collect(),
+        private: private(program),
+        spare: Vec::new(),
         options,
         seen: HashSet::with_hasher(FixedState::with_seed(0)),
         scratch: Vec::new(),
@@ -328,6 +330,14 @@ impl Clone for Node {
             hidden: self.hidden,
         }
     }
+
+    fn clone_from(&mut self, source: &Self) {
+        self.state.clone_from(&source.state);
+        self.mark = source.mark;
+        self.begun.clone_from(&source.begun);
+        self.done.clone_from(&source.done);
+        self.hidden = source.hidden;
+    }
 }
 
 /// What the search can do at a node.
@@ -343,8 +353,12 @@ enum Move {
 struct Search<'a> {
     program: &'a Program,
     recording: &'a Recording,
-    /// For each op of each code: a computation that can be passed over.
-    unseen: Vec<Vec<bool>>,
+    /// For each op of each code: is it all the same to others when the thread leaves it?
+    quiet: Vec<Vec<bool>>,
+    /// For each thread: does no program ask or do anything about it?
+    private: Vec<bool>,
+    /// Nodes that are needed no more, for their memory.
+    spare: Vec<Node>,
     options: Options,
     seen: HashSet<u128, FixedState>,
     scratch: Vec<u8>,
@@ -353,14 +367,6 @@ struct Search<'a> {
     farthest: usize,
     frontier: Vec<Node>,
     more_frontier: bool,
-}
-
-/// Where a node stands after it has passed all marks that it could.
-enum Standing {
-    /// Past the last mark.
-    Through,
-    /// At a mark that demands steps; these are possible.
-    Moves(Vec<Move>),
 }
 
 impl Search<'_> {
@@ -395,25 +401,24 @@ impl Search<'_> {
             let Some(mut node) = next.take().or_else(|| self.pop(&mut stack)) else {
                 return self.diverged();
             };
-            match self.advance(&mut node) {
-                Standing::Through => {
-                    return Verdict::Conforms {
-                        states: self.looked_at,
-                    };
-                }
-                Standing::Moves(moves) => {
-                    if self.looked_at >= self.options.most_states {
-                        return Verdict::NoVerdict {
-                            states: self.looked_at,
-                            events: self.recording.marks[self.farthest].event,
-                        };
-                    }
-                    if self.is_new(&node) {
-                        self.looked_at += 1;
-                        self.note_frontier(&node);
-                        stack.push((node, moves));
-                    }
-                }
+            if self.advance(&mut node) {
+                return Verdict::Conforms {
+                    states: self.looked_at,
+                };
+            }
+            if self.looked_at >= self.options.most_states {
+                return Verdict::NoVerdict {
+                    states: self.looked_at,
+                    events: self.recording.marks[self.farthest].event,
+                };
+            }
+            if self.is_new(&node) {
+                self.looked_at += 1;
+                self.note_frontier(&node);
+                let moves = self.moves(&node);
+                stack.push((node, moves));
+            } else {
+                self.spare.push(node);
             }
         }
     }
@@ -422,47 +427,42 @@ impl Search<'_> {
     fn pop(&mut self, stack: &mut Vec<(Node, Vec<Move>)>) -> Option<Node> {
         loop {
             let (node, moves) = stack.last_mut()?;
-            let Some(next) = moves.pop() else {
-                stack.pop();
-                continue;
-            };
-            let child = if moves.is_empty() {
+            let mut child = self.spare.pop();
+            let next = moves.pop();
+            if next.is_none() || moves.is_empty() {
+                // Nothing more is to be tried there: the node itself goes on, if at all.
                 let (node, _) = stack.pop()?;
-                node
+                self.spare.extend(child.replace(node));
+            } else if let Some(child) = &mut child {
+                child.clone_from(node);
             } else {
-                node.clone()
-            };
-            if let Some(child) = self.after(child, next) {
+                child = Some(node.clone());
+            }
+            let mut child = child?;
+            if next.is_some_and(|next| self.advance_by(&mut child, next)) {
                 return Some(child);
             }
+            self.spare.push(child);
         }
     }
 
-    /// Passes all marks that demand nothing, and lists the moves at the first that does.
-    fn advance(&mut self, node: &mut Node) -> Standing {
-        loop {
-            let Some(mark) = self.recording.marks.get(node.mark) else {
-                return Standing::Through;
-            };
+    /// Passes all marks that demand nothing; `true` if there are no others.
+    fn advance(&self, node: &mut Node) -> bool {
+        while let Some(mark) = self.recording.marks.get(node.mark) {
             let satisfied = match mark.what {
                 What::Begins(thread) => {
                     node.begun[thread.index()] += 1;
                     true
                 }
                 What::Over(thread, item) => node.done[thread.index()] > item,
-                What::Settled => false,
+                What::Settled => self.is_settled(node, &self.moves(node)),
             };
-            if satisfied {
-                node.mark += 1;
-                continue;
+            if !satisfied {
+                return false;
             }
-            let moves = self.moves(node);
-            if matches!(mark.what, What::Settled) && self.is_settled(node, &moves) {
-                node.mark += 1;
-                continue;
-            }
-            return Standing::Moves(moves);
+            node.mark += 1;
         }
+        true
     }
 
     /// Is everything stuck that is stuck in the recording?
@@ -494,7 +494,7 @@ impl Search<'_> {
         node.state.choices(self.program, &mut choices);
         let mut moves: Vec<Move> = choices
             .into_iter()
-            .filter(|choice| self.fits(node, *choice))
+            .filter(|choice| self.fits(node, *choice) && self.is_due(node, *choice))
             .map(Move::Choice)
             .collect();
         moves.sort_by_key(|one| match one {
@@ -520,6 +520,32 @@ impl Search<'_> {
         });
         moves.extend(hidden.map(Move::Unhide));
         moves
+    }
+
+    /// A step that is nobody else's business is left until the recording demands its end: it makes
+    /// no difference which of the others' steps come before it.
+    fn is_due(&self, node: &Node, choice: Choice) -> bool {
+        let demanded = self.recording.marks.get(node.mark).map(|mark| mark.what);
+        let Some(What::Over(demanded, _)) = demanded else {
+            return true;
+        };
+        let is_local = |thread| self.is_local(node, thread);
+        demanded == choice.thread() || !is_local(demanded) && !is_local(choice.thread())
+    }
+
+    /// Is the next step of this thread nobody else's business?
+    fn is_local(&self, node: &Node, thread: ThreadId) -> bool {
+        let object = node.state.system.thread(thread);
+        let code = self.program.threads[thread.index()].code;
+        let at = node.state.threads[thread.index()].at as usize;
+        let sleeps = |op: &CallOp| op.call.api() == Api::Sleep && object.port.is_none();
+        self.private[thread.index()]
+            && self.quiet[code][at]
+            && match &self.program.codes[code].ops[at] {
+                Op::Mark { .. } => true,
+                Op::Call(op) => sleeps(op),
+                _ => false,
+            }
     }
 
     /// When the next item of a thread was over, as a guess at when it happened.
@@ -563,8 +589,8 @@ impl Search<'_> {
         }
     }
 
-    /// The node after a move, if what happens in it is what the recording shows.
-    fn after(&self, mut node: Node, next: Move) -> Option<Node> {
+    /// Makes a move; says whether what happens in it is what the recording shows.
+    fn advance_by(&self, node: &mut Node, next: Move) -> bool {
         let now_ns = self
             .recording
             .marks
@@ -591,8 +617,7 @@ impl Search<'_> {
             Move::Unhide(thread) => node.state.unhide(thread, &mut compare),
         };
         let taken = taken.and_then(|()| self.skip_computations(&mut node.state, &mut compare));
-        let fits = taken.is_ok() && !compare.differs;
-        fits.then_some(node)
+        taken.is_ok() && !compare.differs
     }
 
     /// Ends the computations of whose end nobody can tell when it was: to a check of orders they
@@ -605,7 +630,8 @@ impl Search<'_> {
         for thread in state.system.thread_ids() {
             let code = &self.program.threads[thread.index()].code;
             while state.system.thread(thread).can_call()
-                && self.unseen[*code][state.threads[thread.index()].at as usize]
+                && matches!(state.op(self.program, thread), Op::Compute(_))
+                && self.quiet[*code][state.threads[thread.index()].at as usize]
             {
                 state.finish_computation(self.program, thread, compare)?;
             }
@@ -788,9 +814,9 @@ pub fn describe(result: &SeenResult) -> String {
     text
 }
 
-/// For each op: is it a computation of whose end nobody can tell when it was? Somebody can if a
-/// branch after it looks at a shared counter, or if the thread ends.
-fn unseen(code: &Code) -> Vec<bool> {
+/// For each op: is it all the same to the other threads when this one leaves it for the next? It is
+/// not if a branch then looks at a shared counter, or if the thread ends.
+fn quiet(code: &Code) -> Vec<bool> {
     fn reads_counter(test: &Condition) -> bool {
         match test {
             Condition::Counter(..) => true,
@@ -798,10 +824,13 @@ fn unseen(code: &Code) -> Vec<bool> {
             _ => false,
         }
     }
-    let is_unseen = |computation: usize| {
+    let is_quiet = |left: usize| {
         let mut reached = vec![false; code.ops.len()];
-        let mut next = vec![computation + 1];
+        let mut next = vec![left + 1];
         while let Some(at) = next.pop() {
+            if at == code.ops.len() {
+                return false;
+            }
             if std::mem::replace(&mut reached[at], true) {
                 continue;
             }
@@ -816,9 +845,50 @@ fn unseen(code: &Code) -> Vec<bool> {
         }
         true
     };
-    let ops = code.ops.iter().enumerate();
-    ops.map(|(at, op)| matches!(op, Op::Compute(_)) && is_unseen(at))
-        .collect()
+    (0..code.ops.len()).map(is_quiet).collect()
+}
+
+/// For each thread: does no program ask what it is doing, or do anything to it?
+fn private(program: &Program) -> Vec<bool> {
+    fn asked(condition: &Condition, private: &mut [bool]) {
+        match condition {
+            Condition::Waits(thread, _)
+            | Condition::Blocked(thread)
+            | Condition::Suspended(thread)
+            | Condition::Ended(thread) => private[thread.index()] = false,
+            Condition::All(all) => all.iter().for_each(|one| asked(one, private)),
+            _ => {}
+        }
+    }
+    let mut private: Vec<bool> = program
+        .threads
+        .iter()
+        .map(|thread| {
+            // Whoever completes such a request queues an APC to the thread that made it.
+            let invites = |op: &Op| {
+                matches!(op, Op::Call(op)
+                    if matches!(op.call, Call::Request(request) if request.apc))
+            };
+            !program.codes[thread.code].ops.iter().any(invites)
+        })
+        .collect();
+    for op in program.codes.iter().flat_map(|code| &code.ops) {
+        match op {
+            Op::Until(conditions, _) => {
+                conditions.iter().for_each(|one| asked(one, &mut private));
+            }
+            Op::Call(op) => match op.call {
+                Call::QueueUserApc { thread, .. }
+                | Call::WaitForThread { thread, .. }
+                | Call::SuspendThread(thread)
+                | Call::ResumeThread(thread)
+                | Call::TerminateThread(thread) => private[thread.index()] = false,
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    private
 }
 
 /// Compares what the model does with what was recorded.
@@ -851,7 +921,7 @@ impl Compare<'_> {
 impl Observer for Compare<'_> {}
 
 impl Watch for Compare<'_> {
-    fn ends(&mut self, thread: ThreadId, _: &crate::program::CallOp, returned: &Returned) {
+    fn ends(&mut self, thread: ThreadId, _: &CallOp, returned: &Returned) {
         let same = match self.over(thread) {
             Some(Item {
                 kind:
@@ -891,7 +961,7 @@ struct Listen<'a> {
 impl Observer for Listen<'_> {}
 
 impl Watch for Listen<'_> {
-    fn ends(&mut self, thread: ThreadId, op: &crate::program::CallOp, returned: &Returned) {
+    fn ends(&mut self, thread: ThreadId, op: &CallOp, returned: &Returned) {
         if self.targets.contains(&thread) {
             self.said.push(format!(
                 "{}: {} returns {}",

@@ -618,7 +618,9 @@ impl State {
             return Err(StepError::Spins(thread));
         }
         let at = local.at as usize;
-        let ends = matches!(code.ops[at], Op::End) && self.system.thread(thread).port.is_none();
+        let object = self.system.thread(thread);
+        // One that has suspended itself ends when it is resumed.
+        let ends = matches!(code.ops[at], Op::End) && object.port.is_none() && object.can_call();
         if !code.result_live[at] && !ends {
             local.last = Last::default();
         }
