@@ -38,7 +38,8 @@ impl Lab {
     }
 
     fn apply(&mut self, action: Action) -> u64 {
-        divan::black_box(self.system.apply(action, &mut ())).expect("the benchmark knows its state");
+        divan::black_box(self.system.apply(action, &mut ()))
+            .expect("the benchmark knows its state");
         1
     }
 
@@ -56,7 +57,10 @@ impl Lab {
 
     fn block(&mut self, worker: usize) -> u64 {
         let (timeout, alertable) = (Timeout::Infinite, false);
-        self.call(self.workers[worker], Call::WaitOutside { timeout, alertable })
+        self.call(
+            self.workers[worker],
+            Call::WaitOutside { timeout, alertable },
+        )
     }
 
     fn unblock(&mut self, worker: usize) -> u64 {

@@ -8,8 +8,7 @@ use iocp_model::{
 };
 use lab::Lab;
 
-/// APC-01: a thread that is not associated runs its pending APC first, and takes no packet
-/// (OBS-NF-02).
+/// APC-01: a thread that is not associated runs its pending APC first, and takes no packet.
 #[test]
 fn apc_01_a_newcomer_runs_its_apc_first() {
     let mut lab = Lab::new(1);

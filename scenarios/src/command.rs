@@ -9,6 +9,7 @@ mod record;
 mod rules;
 mod run;
 mod scenario;
+mod trace;
 
 use crate::{
     catalogue,
@@ -99,6 +100,10 @@ enum Command {
     Check(check::Arguments),
     /// Record scenarios on the kernel of this machine (Windows, or Wine).
     Record(record::Arguments),
+    /// Show a trace in columns.
+    Show(trace::Show),
+    /// Compare two traces of the same kind: the first difference, in context.
+    Compare(trace::Compare),
     /// Show the rule book, and where each rule is in code, tests and scenarios.
     Rules(rules::Arguments),
     /// Serve the model to another program: a JSON request a line in, an answer a line out.
@@ -135,6 +140,8 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),
+        Command::Show(arguments) => trace::show(&arguments),
+        Command::Compare(arguments) => trace::compare(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Drive(arguments) => drive::run(&arguments),
         Command::Scenario(arguments) => scenario::run(&arguments),
@@ -215,10 +222,38 @@ fn print_json(value: &serde_json::Value) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// The columns of the terminal, or 120.
+/// The columns of the terminal: as `COLUMNS` says, or the terminal itself, or else 120.
 fn terminal_width() -> usize {
-    std::env::var("COLUMNS")
-        .ok()
-        .and_then(|columns| columns.parse().ok())
-        .unwrap_or(120)
+    let told = std::env::var("COLUMNS").ok();
+    let told = told.and_then(|columns| columns.parse().ok());
+    told.or_else(|| {
+        let (width, _) = terminal_size::terminal_size()?;
+        Some(usize::from(width.0))
+    })
+    .unwrap_or(120)
+}
+
+/// A text in lines of at most `width` characters, all but the first behind `indent` spaces.
+fn wrapped(text: &str, width: usize, indent: usize) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let fits = lines
+            .last()
+            .is_some_and(|line| line.is_empty() || line.chars().count() + 1 + word.chars().count() <= width);
+        match lines.last_mut() {
+            Some(line) if fits => {
+                if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join(&format!("\n{:indent$}", ""))
+}
+
+/// "1 recording", "2 recordings".
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

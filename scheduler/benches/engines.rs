@@ -48,7 +48,8 @@ fn run_to<F: FnMut(&Event<'_>)>(program: &Program, kernel: bool, sink: F) {
     };
     let semantics = Profile::default().semantics;
     let mut run = Run::new(program, semantics, Random::new(1), options).expect("a run");
-    run.finish(&mut Tracer::new(program, sink, kernel)).expect("an end");
+    run.finish(&mut Tracer::new(program, sink, kernel))
+        .expect("an end");
 }
 
 /// A run, its trace written to a file with what only the inside of the kernel shows.
@@ -62,7 +63,9 @@ fn run_with_trace_to_a_file(bencher: Bencher<'_, '_>) {
         let file = File::create(&path).expect("a file");
         let header = header(&program, Profile::default().name, "random", 1);
         let mut writer = Writer::new(file, &header).expect("a file that can be written");
-        run_to(&program, true, |event| writer.event(event).expect("room on the disk"));
+        run_to(&program, true, |event| {
+            writer.event(event).expect("room on the disk")
+        });
         writer.finish().expect("room on the disk")
     });
     let _ = std::fs::remove_file(path);
@@ -90,9 +93,12 @@ fn search_instance_c(bencher: Bencher<'_, '_>) {
                     {"mark": "done"}]}]}]
     }));
     bencher.counter(ItemsCount::new(STATES)).bench_local(|| {
-        let reached =
-            search::depth_first(&program, Semantics::WINDOWS, Budget::default(), |_| {});
-        let Reached { states, transitions, .. } = reached.expect("no thread spins");
+        let reached = search::depth_first(&program, Semantics::WINDOWS, Budget::default(), |_| {});
+        let Reached {
+            states,
+            transitions,
+            ..
+        } = reached.expect("no thread spins");
         assert_eq!((states, transitions), (STATES, 7_667_674));
     });
 }
@@ -106,11 +112,16 @@ fn conform_ten_thousand_events(bencher: Bencher<'_, '_>) {
     run_to(&program, false, |event| {
         // Each step stands alone; an end comes eight steps late, if its thread lets it.
         let at_ns = (events.len() as u64 + 1) * 1_000;
-        events.push(Event { at_ns, ..event.clone().into_owned() });
+        events.push(Event {
+            at_ns,
+            ..event.clone().into_owned()
+        });
     });
     for index in (0..events.len()).rev() {
         let thread = events[index].thread().map(str::to_owned);
-        let next = events[index + 1..].iter().find(|event| event.thread() == thread.as_deref());
+        let next = events[index + 1..]
+            .iter()
+            .find(|event| event.thread() == thread.as_deref());
         if let (iocp_traces::Happening::End { .. }, Some(next)) = (&events[index].what, next) {
             events[index].at_ns = next.at_ns.min(events[index].at_ns + 8_000);
         }
@@ -119,9 +130,14 @@ fn conform_ten_thousand_events(bencher: Bencher<'_, '_>) {
     let header = header(&program, profile.name, "random", 1);
     let trace = Trace { header, events };
     assert!(trace.events.len() >= 10_000);
-    bencher.counter(ItemsCount::new(trace.events.len())).bench_local(|| {
-        let options = conform::Options::default();
-        let verdict = conform::check(&program, profile.semantics, &trace, options);
-        assert!(matches!(verdict, Ok(conform::Verdict::Conforms { .. })), "{verdict:?}");
-    });
+    bencher
+        .counter(ItemsCount::new(trace.events.len()))
+        .bench_local(|| {
+            let options = conform::Options::default();
+            let verdict = conform::check(&program, profile.semantics, &trace, options);
+            assert!(
+                matches!(verdict, Ok(conform::Verdict::Conforms { .. })),
+                "{verdict:?}"
+            );
+        });
 }

@@ -20,7 +20,7 @@
 //! some, and the verdict says how many were needed.
 
 use crate::{
-    program::{CallOp, Code, Condition, Op, Program},
+    program::{CallOp, Condition, Op, Program},
     state::{Choice, State, StepError, Watch},
 };
 use foldhash::quality::FixedState;
@@ -130,7 +130,6 @@ pub fn check(
     let mut search = Search {
         program,
         recording: &recording,
-        quiet: program.codes.iter().map(quiet).collect(),
         private: private(program),
         spare: Vec::new(),
         options,
@@ -353,8 +352,6 @@ enum Move {
 struct Search<'a> {
     program: &'a Program,
     recording: &'a Recording,
-    /// For each op of each code: is it all the same to others when the thread leaves it?
-    quiet: Vec<Vec<bool>>,
     /// For each thread: does no program ask or do anything about it?
     private: Vec<bool>,
     /// Nodes that are needed no more, for their memory.
@@ -535,17 +532,15 @@ impl Search<'_> {
 
     /// Is the next step of this thread nobody else's business?
     fn is_local(&self, node: &Node, thread: ThreadId) -> bool {
-        let object = node.state.system.thread(thread);
-        let code = self.program.threads[thread.index()].code;
-        let at = node.state.threads[thread.index()].at as usize;
-        let sleeps = |op: &CallOp| op.call.api() == Api::Sleep && object.port.is_none();
-        self.private[thread.index()]
-            && self.quiet[code][at]
-            && match &self.program.codes[code].ops[at] {
-                Op::Mark { .. } => true,
-                Op::Call(op) => sleeps(op),
-                _ => false,
-            }
+        let joined = node.state.system.thread(thread).port.is_some();
+        let is_local = match node.state.op(self.program, thread) {
+            Op::Mark { .. } => true,
+            Op::Call(op) => op.call.api() == Api::Sleep && !joined,
+            _ => false,
+        };
+        is_local
+            && self.private[thread.index()]
+            && leaves_quietly(self.program, &node.state, thread)
     }
 
     /// When the next item of a thread was over, as a guess at when it happened.
@@ -628,10 +623,9 @@ impl Search<'_> {
         compare: &mut Compare<'_>,
     ) -> Result<(), StepError> {
         for thread in state.system.thread_ids() {
-            let code = &self.program.threads[thread.index()].code;
             while state.system.thread(thread).can_call()
                 && matches!(state.op(self.program, thread), Op::Compute(_))
-                && self.quiet[*code][state.threads[thread.index()].at as usize]
+                && leaves_quietly(self.program, state, thread)
             {
                 state.finish_computation(self.program, thread, compare)?;
             }
@@ -814,9 +808,9 @@ pub fn describe(result: &SeenResult) -> String {
     text
 }
 
-/// For each op: is it all the same to the other threads when this one leaves it for the next? It is
-/// not if a branch then looks at a shared counter, or if the thread ends.
-fn quiet(code: &Code) -> Vec<bool> {
+/// Is it all the same to the other threads when this one leaves the op at which it rests? It is not
+/// if a branch then looks at a shared counter, or if the thread ends.
+fn leaves_quietly(program: &Program, state: &State, thread: ThreadId) -> bool {
     fn reads_counter(test: &Condition) -> bool {
         match test {
             Condition::Counter(..) => true,
@@ -824,28 +818,15 @@ fn quiet(code: &Code) -> Vec<bool> {
             _ => false,
         }
     }
-    let is_quiet = |left: usize| {
-        let mut reached = vec![false; code.ops.len()];
-        let mut next = vec![left + 1];
-        while let Some(at) = next.pop() {
-            if at == code.ops.len() {
-                return false;
-            }
-            if std::mem::replace(&mut reached[at], true) {
-                continue;
-            }
-            match &code.ops[at] {
-                Op::End => return false,
-                Op::Branch { test, .. } if reads_counter(test) => return false,
-                Op::Branch { otherwise, .. } => next.extend([at + 1, *otherwise]),
-                Op::Jump(to) => next.push(*to),
-                Op::Again { body, .. } => next.extend([at + 1, *body]),
-                _ => {}
-            }
-        }
-        true
-    };
-    (0..code.ops.len()).map(is_quiet).collect()
+    let code = program.code(thread);
+    let mut local = state.threads[thread.index()];
+    local.at += 1;
+    let mut quiet = true;
+    let rests = local.follow(code, |_, test| {
+        quiet &= !reads_counter(test);
+        state.holds(thread, test)
+    });
+    quiet && rests && !matches!(code.ops[local.at as usize], Op::End)
 }
 
 /// For each thread: does no program ask what it is doing, or do anything to it?

@@ -287,9 +287,6 @@ pub struct Step {
     /// What the device says at once: "pending", "done" or "failed".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
-    /// With a completion routine?
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub routine: Option<bool>,
     /// Manual reset?
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manual: Option<bool>,

@@ -18,7 +18,7 @@ use std::{
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Recordings; without any, all that are shipped.
+    /// Recordings, or folders of them (*.jsonl); without any, all that are shipped.
     files: Vec<PathBuf>,
     /// Check against these profiles only; without it, against those of which the recording's header
     /// expects something, or else against the newest Windows.
@@ -90,13 +90,17 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         hidden_waits: arguments.hidden_waits,
         ..Options::default()
     };
-    let mut sources: Vec<(String, Source<'_>)> = Vec::new();
+    let mut sources: Vec<(String, Source)> = Vec::new();
     if arguments.files.is_empty() {
         let shipped = recordings::all().iter();
         sources.extend(shipped.map(|(name, bytes)| ((*name).to_owned(), Source::Shipped(bytes))));
     } else {
-        let files = arguments.files.iter();
-        sources.extend(files.map(|path| (path.display().to_string(), Source::File(path))));
+        for path in files(&arguments.files)? {
+            sources.push((path.display().to_string(), Source::File(path)));
+        }
+    }
+    if sources.is_empty() {
+        return Err(Problem::new("there is no recording to check"));
     }
     let mut out = output();
     let mut all = Vec::new();
@@ -167,14 +171,38 @@ impl Exit {
     }
 }
 
-enum Source<'a> {
-    Shipped(&'a [u8]),
-    File(&'a PathBuf),
+enum Source {
+    Shipped(&'static [u8]),
+    File(PathBuf),
+}
+
+/// The files named, and those in the folders named.
+fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in named {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = std::fs::read_dir(path).map_err(|error| Problem::file("read", path, &error))?;
+        let before = files.len();
+        files.extend(
+            entries
+                .flatten()
+                .map(|entry| entry.path())
+                .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl")),
+        );
+        files[before..].sort();
+        if files.len() == before {
+            return Err(Problem::new(format!("there is no *.jsonl file in {}", path.display())));
+        }
+    }
+    Ok(files)
 }
 
 fn check(
     name: &str,
-    source: &Source<'_>,
+    source: &Source,
     arguments: &Arguments,
     options: Options,
 ) -> std::result::Result<Checked, String> {
@@ -229,6 +257,12 @@ fn check(
 
 /// Makes what was found what is expected. A recording without a verdict stays as it is.
 fn accept(path: &Path, checked: &Checked) -> Result<()> {
+    if !checked.trace.header.producer.is_recorded() {
+        return Err(Problem::new(format!(
+            "{} was made by the simulator: what a recording is expected to show is for recordings",
+            path.display()
+        )));
+    }
     let mut trace = checked.trace.clone();
     for judged in &checked.verdicts {
         let found = match judged.verdict {
@@ -262,7 +296,8 @@ fn line(out: &mut impl Write, checked: &Checked) -> std::io::Result<()> {
         Exit::Holds if checked.verdicts.iter().any(|judged| judged.expected.is_some()) => "as expected",
         Exit::Holds => "",
         Exit::NoVerdict => "no verdict",
-        _ => "NOT AS EXPECTED",
+        _ if checked.verdicts.iter().any(|judged| judged.expected.is_some()) => "NOT AS EXPECTED",
+        _ => "DIVERGES",
     };
     let text = format!(
         "{:<28} {:<10} {:>6} events  {:<48} {expected}",
@@ -403,11 +438,10 @@ fn summary(
     let fine = if expecting { "as expected" } else { "conforming" };
     writeln!(
         out,
-        "\n{} recordings, {as_expected} {fine}{} ({}). {:.1} s.",
-        all.len(),
+        "\n{}, {as_expected} {fine}{}{}. {seconds:.1} s.",
+        super::counted(all.len(), "recording"),
         if unreadable > 0 { format!(", {unreadable} unreadable") } else { String::new() },
-        counts.join("; "),
-        seconds
+        if counts.is_empty() { String::new() } else { format!(" ({})", counts.join("; ")) },
     )
 }
 

@@ -11,7 +11,8 @@ use std::io::Write;
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Show these rules in full: ids such as KQ-02, or sections such as KQ.
+    /// Show these in full: rules such as KQ-02, sections such as KQ; open questions (OPEN-1),
+    /// disagreements (DIS-11) and published observations (OBS-KF-06).
     ids: Vec<String>,
     /// Only the rules that are in scope and have no code or no test.
     #[arg(long)]
@@ -25,9 +26,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result {
-    for id in &arguments.ids {
+    let ids: Vec<String> = arguments.ids.iter().map(|id| id.to_uppercase()).collect();
+    for id in &ids {
         let section = rules::SECTIONS.iter().any(|section| section.prefix == id);
-        if rules::find(id).is_none() && !section {
+        if !rules::exists(id) && !section {
             let near = nearest(id, rules::all().map(|rule| rule.id))
                 .map(|near| format!(" Did you mean {near}?"))
                 .unwrap_or_default();
@@ -35,21 +37,21 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         }
     }
     let wanted = |row: &Row| {
-        let named = arguments.ids.iter().any(|id| {
-            row.rule.id == id || row.rule.section().prefix == id
-        });
-        if !arguments.ids.is_empty() {
+        let named = ids.iter().any(|id| row.rule.id == id || row.rule.section().prefix == id);
+        if !ids.is_empty() {
             return named;
         }
         (!arguments.gaps || !row.gaps().is_empty()) && (arguments.all || row.rule.in_scope())
     };
     let rows: Vec<Row> = matrix::rows().into_iter().filter(wanted).collect();
     if arguments.format == Format::Json {
-        print_json(&rows.iter().map(json).collect::<Vec<_>>().into())?;
+        let rows = rows.iter().map(json);
+        let others = ids.iter().filter_map(|id| other_json(id));
+        print_json(&rows.chain(others).collect::<Vec<_>>().into())?;
         return Ok(Exit::Holds);
     }
     let mut out = output();
-    if arguments.ids.is_empty() {
+    if ids.is_empty() {
         table(&mut out, &rows, arguments.gaps)?;
     } else {
         for (index, row) in rows.iter().enumerate() {
@@ -57,6 +59,9 @@ pub(super) fn run(arguments: &Arguments) -> Result {
                 writeln!(out)?;
             }
             in_full(&mut out, row)?;
+        }
+        for id in &ids {
+            other(&mut out, id)?;
         }
     }
     out.flush()?;
@@ -68,7 +73,11 @@ fn confidence(row: &Row) -> String {
     words.join("+")
 }
 
+/// Where the last column of the table begins.
+const COLUMNS: usize = 53;
+
 fn table(out: &mut impl Write, rows: &[Row], gaps: bool) -> std::io::Result<()> {
+    let width = super::terminal_width().saturating_sub(COLUMNS).max(30);
     writeln!(
         out,
         "{:<9} {:<10} {:<9} {:>4} {:>5} {:>9}  rule",
@@ -84,7 +93,7 @@ fn table(out: &mut impl Write, rows: &[Row], gaps: bool) -> std::io::Result<()> 
             row.code.len(),
             row.tests.len(),
             row.scenarios.len(),
-            row.rule.says
+            super::wrapped(row.rule.says, width, COLUMNS)
         )?;
     }
     let scope = rows.iter().filter(|row| row.rule.in_scope()).count();
@@ -105,11 +114,14 @@ fn table(out: &mut impl Write, rows: &[Row], gaps: bool) -> std::io::Result<()> 
 
 fn in_full(out: &mut impl Write, row: &Row) -> std::io::Result<()> {
     let rule = row.rule;
-    writeln!(out, "{}  {}", rule.id, rule.says)?;
+    let width = super::terminal_width();
+    let says = format!("{}  {}", rule.id, rule.says);
+    writeln!(out, "{}", super::wrapped(&says, width, 0))?;
     let mut line = |name: &str, text: String| {
         if text.is_empty() {
             Ok(())
         } else {
+            let text = super::wrapped(&text, width.saturating_sub(13).max(30), 13);
             writeln!(out, "  {name:<11}{text}")
         }
     };
@@ -122,6 +134,53 @@ fn in_full(out: &mut impl Write, row: &Row) -> std::io::Result<()> {
     line("code", row.code.join(", "))?;
     line("tests", row.tests.join(", "))?;
     line("scenarios", row.scenarios.join(", "))
+}
+
+/// An open question, a disagreement or an observation: beside the rules in the book.
+fn other(out: &mut impl Write, id: &str) -> std::io::Result<()> {
+    let mut tell = |says: String, rules: &[rules::RuleId], more: [(&str, &str); 2]| {
+        let width = super::terminal_width();
+        writeln!(out, "{}", super::wrapped(&format!("{id}  {says}"), width, 0))?;
+        let about: Vec<_> = rules.iter().map(|rule| rule.id()).collect();
+        for (name, text) in [("rules", about.join(", ").as_str())].into_iter().chain(more) {
+            if !text.is_empty() {
+                let text = super::wrapped(text, width.saturating_sub(13).max(30), 13);
+                writeln!(out, "  {name:<11}{text}")?;
+            }
+        }
+        Ok(())
+    };
+    if let Some(question) = rules::question(id) {
+        tell(question.says.to_owned(), question.rules, [("", ""), ("", "")])
+    } else if let Some(disagreement) = rules::disagreement(id) {
+        let verdict = ("here", disagreement.verdict);
+        tell(disagreement.says.to_owned(), disagreement.rules, [verdict, ("", "")])
+    } else if let Some(observation) = rules::observation(id) {
+        let more = [("source", observation.source), ("before", observation.before)];
+        tell(observation.says.to_owned(), observation.rules, more)
+    } else {
+        Ok(())
+    }
+}
+
+fn other_json(id: &str) -> Option<serde_json::Value> {
+    let ids = |rules: &[rules::RuleId]| rules.iter().map(|rule| rule.id()).collect::<Vec<_>>();
+    if let Some(question) = rules::question(id) {
+        return Some(serde_json::json!({
+            "id": id, "says": question.says, "rules": ids(question.rules),
+        }));
+    }
+    if let Some(disagreement) = rules::disagreement(id) {
+        return Some(serde_json::json!({
+            "id": id, "says": disagreement.says, "verdict": disagreement.verdict,
+            "rules": ids(disagreement.rules),
+        }));
+    }
+    let observation = rules::observation(id)?;
+    Some(serde_json::json!({
+        "id": id, "says": observation.says, "before": observation.before,
+        "source": observation.source, "rules": ids(observation.rules),
+    }))
 }
 
 fn json(row: &Row) -> serde_json::Value {

@@ -101,6 +101,7 @@ struct Report {
     failures: Vec<Failure>,
     waiting: Vec<String>,
     again: String,
+    profile: &'static str,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result {
@@ -164,6 +165,7 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         failures,
         waiting,
         again: again(arguments, profile),
+        profile: profile.name,
     };
     match arguments.format {
         Format::Human => report.human(program, arguments)?,
@@ -261,6 +263,21 @@ fn waiting(program: &Program, state: &State) -> Vec<String> {
         }
     };
     state.system.thread_ids().filter_map(what).collect()
+}
+
+/// A moment of virtual time: "0 ns", "10.406 ms".
+fn moment(ns: u64) -> String {
+    let (unit, name) = match ns {
+        0..1_000 => (1, "ns"),
+        1_000..1_000_000 => (1_000, "µs"),
+        1_000_000..1_000_000_000 => (1_000_000, "ms"),
+        _ => (1_000_000_000, "s"),
+    };
+    let thousandths = (ns % unit) * 1_000 / unit;
+    match thousandths {
+        0 => format!("{} {name}", ns / unit),
+        _ => format!("{}.{thousandths:03} {name}", ns / unit),
+    }
 }
 
 /// Where the trace goes: into memory for the terminal, as far as it is shown, and to a file.
@@ -407,7 +424,7 @@ impl Report {
             writeln!(out, "\n{hidden} more events are not shown; --show N shows more, --trace FILE writes all.")?;
         }
         writeln!(out)?;
-        let time = iocp_scheduler::workload::Time::Nanoseconds(self.now_ns);
+        let time = moment(self.now_ns);
         let steps = self.steps;
         match self.end {
             End::Finished => writeln!(out, "All threads ended, after {steps} steps, at {time}.")?,
@@ -422,14 +439,11 @@ impl Report {
         let checked = workload
             .expect
             .iter()
-            .filter(|expectation| match &self.header.producer {
-                iocp_traces::Producer::Simulator { profile, .. } => expect::applies(expectation, profile),
-                _ => false,
-            })
+            .filter(|expectation| expect::applies(expectation, self.profile))
             .count();
         if self.end != End::OutOfSteps {
             match (checked, self.failures.len()) {
-                (0, _) => writeln!(out, "The scenario expects nothing under this profile.")?,
+                (0, _) => writeln!(out, "The scenario expects nothing under {}.", self.profile)?,
                 (1, 0) => writeln!(out, "The one expectation holds.")?,
                 (all, 0) => writeln!(out, "All {all} expectations hold.")?,
                 (all, broken) => {

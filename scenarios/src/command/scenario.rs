@@ -87,7 +87,8 @@ fn list(rule: Option<&str>, format: Format) -> Result {
     }
     writeln!(
         out,
-        "\n{} scenarios. `iocp scenario show NAME` shows one, `iocp run NAME` runs it.",
+        "\n{} scenarios. `iocp scenario show NAME` shows one, `iocp run NAME` runs it, and \
+         `iocp scenario list --rule ID` lists those that show a rule.",
         scenarios.len()
     )?;
     out.flush()?;
@@ -110,7 +111,7 @@ fn show(argument: &str, format: Format) -> Result {
         Some(entry) => write!(out, "{}", entry.text)?,
         None => write!(out, "{}", file::to_toml(&scenario.workload))?,
     }
-    writeln!(out, "\n# The simulator and the explorer can run it.")?;
+    writeln!(out, "\n# The simulator can run it.")?;
     if reasons.is_empty() {
         writeln!(out, "# It can be recorded on a real kernel.")?;
     } else {
@@ -141,7 +142,13 @@ fn new(path: Option<&PathBuf>, random: Option<u64>) -> Result {
         .create_new(true)
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|error| Problem::file("write", path, &error))?;
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Problem::new(format!(
+                "{} is there already, and is left as it is. Choose another name.",
+                path.display()
+            )),
+            _ => Problem::file("write", path, &error),
+        })?;
     println!("Wrote {0}. Run it with: iocp run {0}", path.display());
     Ok(Exit::Holds)
 }

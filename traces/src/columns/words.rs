@@ -304,7 +304,7 @@ impl Note<'_> {
             Change::Taken => format!("takes {key}"),
             Change::Discarded => format!("{key} discarded"),
             Change::Waits => "waits".to_owned(),
-            Change::LeavesStack => "waits no more".to_owned(),
+            Change::LeavesStack => "is woken".to_owned(),
             Change::Blocks => "blocks".to_owned(),
             Change::Unblocks => "unblocks".to_owned(),
             Change::Expires => "time is up".to_owned(),

@@ -1,0 +1,81 @@
+//! `iocp show` and `iocp compare`: traces as files.
+
+use super::{Exit, Format, Problem, Result, output, print_json};
+use clap::Args;
+use iocp_traces::{Trace, columns, compare as comparison};
+use std::{
+    fs::File,
+    io::{BufReader, Write},
+    path::{Path, PathBuf},
+};
+
+#[derive(Args)]
+pub(super) struct Show {
+    /// The trace: of the simulator (`iocp run --trace`), or a recording.
+    file: PathBuf,
+    /// Use ASCII characters only.
+    #[arg(long)]
+    ascii: bool,
+    /// The format of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Args)]
+pub(super) struct Compare {
+    /// A trace.
+    first: PathBuf,
+    /// Another of the same kind.
+    second: PathBuf,
+    /// The format of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// Reads a trace, whole.
+fn read(path: &Path) -> Result<Trace> {
+    let file = File::open(path).map_err(|error| Problem::file("read", path, &error))?;
+    Trace::read(BufReader::with_capacity(1 << 16, file))
+        .map_err(|error| Problem::new(error.in_file(path.display().to_string())))
+}
+
+pub(super) fn show(arguments: &Show) -> Result {
+    let trace = read(&arguments.file)?;
+    if arguments.format == Format::Json {
+        print_json(&serde_json::json!({ "header": trace.header, "events": trace.events }))?;
+        return Ok(Exit::Holds);
+    }
+    let options = columns::Options {
+        ascii: arguments.ascii,
+        width: super::terminal_width(),
+        ..Default::default()
+    };
+    let mut out = output();
+    write!(out, "{}", columns::columns(&trace, &options))?;
+    out.flush()?;
+    Ok(Exit::Holds)
+}
+
+pub(super) fn compare(arguments: &Compare) -> Result {
+    let (first, second) = (read(&arguments.first)?, read(&arguments.second)?);
+    let difference = comparison::compare(&first, &second).map_err(Problem::new)?;
+    if arguments.format == Format::Json {
+        print_json(&match &difference {
+            None => serde_json::json!({ "same": true }),
+            Some(difference) => serde_json::json!({
+                "same": false,
+                "field": difference.field(),
+                "event": difference.event().map(|event| event + 1),
+                "difference": difference.to_string(),
+            }),
+        })?;
+    } else {
+        let mut out = output();
+        match &difference {
+            None => writeln!(out, "The traces are the same: {} events.", first.events.len())?,
+            Some(difference) => writeln!(out, "{difference}")?,
+        }
+        out.flush()?;
+    }
+    Ok(if difference.is_none() { Exit::Holds } else { Exit::Violated })
+}
