@@ -1,8 +1,8 @@
 //! A state as few bytes: for whoever stores or compares millions of them.
 
 use crate::{
-    Access, Api, Dequeue, DequeuePhase, Frame, Handle, HandleEntry, Kind, Object, Origin, Packet,
-    Port, PortLife, System, Target, Thread, Wait, WaitPhase,
+    Access, Api, Dequeue, DequeuePhase, Frame, HandleEntry, Kind, Object, Origin, Packet, Port,
+    PortLife, System, Target, Thread, Wait, WaitPhase,
 };
 use std::vec::Vec;
 
@@ -170,14 +170,17 @@ impl Encoder<'_> {
         }
     }
 
-    fn handle(&mut self, handle: Handle, entry: HandleEntry) {
+    fn handle(&mut self, place: Option<&HandleEntry>) {
+        let Some(entry) = place else {
+            self.byte(0);
+            return;
+        };
         let (tag, index) = match entry.object {
-            Object::Port(id) => (0, id.index()),
-            Object::File(id) => (1, id.index()),
-            Object::Other(id) => (2, id.index()),
+            Object::Port(id) => (1, id.index()),
+            Object::File(id) => (2, id.index()),
+            Object::Other(id) => (3, id.index()),
         };
         let all = entry.access == Access::ALL;
-        self.number(handle.0.into());
         self.number((index as u64) << 3 | u64::from(all) << 2 | tag);
         if !all {
             self.number(entry.access.0.into());
@@ -289,7 +292,7 @@ impl System {
         let handles: usize = self
             .processes
             .iter()
-            .map(|table| (1 + table.len() * 3) * NUMBER)
+            .map(|table| (1 + table.places().len() * 2) * NUMBER)
             .sum();
         let others = self.files.len() * 5 + self.requests.len() * 5 + self.apcs.len() * 2;
         self.threads.len() * (6 + 5 * NUMBER + PACKET)
@@ -321,9 +324,9 @@ impl System {
             self.encode_rare(to);
         }
         for table in &self.processes {
-            to.index(table.len());
-            for (handle, entry) in table.iter() {
-                to.handle(handle, entry);
+            to.index(table.places().len());
+            for place in table.places() {
+                to.handle(place.as_ref());
             }
         }
     }

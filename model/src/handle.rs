@@ -160,14 +160,9 @@ impl HandleTable {
         Ok(closed)
     }
 
-    /// The number of open handles.
-    pub fn len(&self) -> usize {
-        self.entries.iter().flatten().count()
-    }
-
-    /// Is none open?
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// The places up to the last open handle.
+    pub(crate) fn places(&self) -> &[Option<HandleEntry>] {
+        &self.entries
     }
 
     /// The open handles, lowest value first.

@@ -53,13 +53,14 @@ pub enum PortLife {
 crate::clone_field_wise!(Port {
     limit,
     active,
-    queue,
-    waiters,
-    direct,
     handles,
     files,
     name,
-    life
+    life,
+} mostly empty {
+    queue,
+    waiters,
+    direct,
 });
 
 impl Port {

@@ -34,10 +34,11 @@ crate::clone_field_wise!(System {
     processes,
     threads,
     ports,
+    next_request,
+} mostly empty {
     objects,
     files,
     requests,
-    next_request,
     apcs,
 });
 

@@ -723,23 +723,24 @@ impl Search<'_> {
     /// What the model could do at a node where the recording goes another way.
     fn possibilities(&self, node: &Node, what: What) -> Vec<String> {
         let mut found = Vec::new();
-        let targets: Vec<ThreadId> = match what {
-            What::Over(thread, _) | What::Begins(thread) => vec![thread],
-            What::Settled => node.state.system.thread_ids().collect(),
+        let target = match what {
+            What::Over(thread, _) | What::Begins(thread) => Some(thread),
+            What::Settled => None,
         };
         for one in self.moves(node) {
+            let Move::Choice(choice) = one else { continue };
             let mut after = node.clone();
             let mut listen = Listen {
                 program: self.program,
-                targets: &targets,
+                recording: self.recording,
+                done: &node.done,
+                target,
+                concerns: false,
                 said: Vec::new(),
             };
-            let taken = match one {
-                Move::Choice(choice) => after.state.take(self.program, choice, &mut listen).is_ok(),
-                Move::Hide(_) | Move::Unhide(_) => false,
-            };
-            if taken {
-                found.extend(listen.said);
+            let taken = after.state.take(self.program, choice, &mut listen).is_ok();
+            if taken && listen.concerns {
+                found.push(listen.said.join(", and "));
             }
         }
         if let What::Over(thread, _) = what {
@@ -932,10 +933,15 @@ impl Watch for Compare<'_> {
     }
 }
 
-/// Notes what happens to some threads, in words.
+/// Notes, in words, what a step makes threads return with, and what the recording has there.
 struct Listen<'a> {
     program: &'a Program,
-    targets: &'a [ThreadId],
+    recording: &'a Recording,
+    done: &'a [u32],
+    /// The thread that the divergence is about, if it is about one.
+    target: Option<ThreadId>,
+    /// The step is about that thread, or contradicts the recording.
+    concerns: bool,
     said: Vec<String>,
 }
 
@@ -943,14 +949,28 @@ impl Observer for Listen<'_> {}
 
 impl Watch for Listen<'_> {
     fn ends(&mut self, thread: ThreadId, op: &CallOp, returned: &Returned) {
-        if self.targets.contains(&thread) {
-            self.said.push(format!(
-                "{}: {} returns {}",
-                self.program.thread_name(thread),
-                op.call.api().name(),
-                describe(&SeenResult::of(returned))
-            ));
+        let seen = SeenResult::of(returned);
+        let name = self.program.thread_name(thread);
+        let api = op.call.api().name();
+        let mut said = format!("{name}: {api} returns {}", describe(&seen));
+        let index = thread.index();
+        let item = self.recording.items[index].get(self.done[index] as usize);
+        let recorded = match item.map(|item| &item.kind) {
+            Some(Kind::Call {
+                result: Some(result),
+                ..
+            }) if *result == seen => None,
+            Some(Kind::Call {
+                result: Some(result),
+                ..
+            }) => Some(describe(result)),
+            _ => Some("that it never returned".into()),
+        };
+        if let Some(recorded) = &recorded {
+            said += &format!(" (the recording has {recorded})");
         }
+        self.concerns |= self.target == Some(thread) || recorded.is_some();
+        self.said.push(said);
     }
 }
 

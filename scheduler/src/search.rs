@@ -139,7 +139,9 @@ impl Level {
         visited.remember(&states[..choices.len()]);
         visited.add_remembered(|index, is_new| {
             if is_new {
-                states.swap(*left, index);
+                if *left != index {
+                    states.swap(*left, index);
+                }
                 *left += 1;
             }
         });

@@ -165,7 +165,11 @@ pub enum Word {
 
 impl Word {
     fn of(returned: &Returned) -> Self {
-        Self::named(SeenResult::of(returned).word())
+        if returned.packets.is_empty() {
+            Self::named(SeenResult::of(returned).word())
+        } else {
+            Self::Packet
+        }
     }
 
     /// The word of this name.
