@@ -44,17 +44,23 @@ pub fn compare(first: &Trace, second: &Trace) -> Result<Option<Difference>, NotC
     if a.is_recorded() != b.is_recorded() {
         return Err(NotComparable(a.name().into_owned(), b.name().into_owned()));
     }
-    if let Some((field, first, second)) = header_difference(&first.header, &second.header) {
-        return Ok(Some(Difference(Place::Header {
-            field,
-            first,
-            second,
-        })));
+    let header = |difference: Option<(&'static str, String, String)>| {
+        difference.map(|(field, first, second)| {
+            Difference(Place::Header {
+                field,
+                first,
+                second,
+            })
+        })
+    };
+    if let Some(difference) = header(subject_difference(&first.header, &second.header)) {
+        return Ok(Some(difference));
     }
     let common = first.events.iter().zip(&second.events);
     let index = common.take_while(|(first, second)| first == second).count();
     if index == first.events.len() && index == second.events.len() {
-        return Ok(None);
+        // What happened is the same; who saw it, and what is said of it, comes last.
+        return Ok(header(maker_difference(&first.header, &second.header)));
     }
     let text = show(first, second, index);
     Ok(Some(Difference(Place::Event { index, text })))
@@ -131,8 +137,31 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The first field that differs, and what it is in each.
-fn header_difference(first: &Header, second: &Header) -> Option<(&'static str, String, String)> {
+/// Returns the first of these fields that differs, and what it is in each.
+macro_rules! differ {
+    ($first:ident $second:ident: $($field:ident)*) => {
+        $(if $first.$field != $second.$field {
+            let (first, second) = (json(&$first.$field), json(&$second.$field));
+            return Some((stringify!($field), first, second));
+        })*
+    };
+}
+
+/// The first field that differs of those that say what the trace is of.
+fn subject_difference(first: &Header, second: &Header) -> Option<(&'static str, String, String)> {
+    differ!(first second: format version processors clock threads ports);
+    if let Some((path, first, second)) = value_difference(&first.scenario, &second.scenario) {
+        let shown = |value: Option<&serde_json::Value>| {
+            let value = value.map_or("nothing".to_owned(), json);
+            format!("scenario{path} is {value}")
+        };
+        return Some(("scenario", shown(first), shown(second)));
+    }
+    None
+}
+
+/// The first field that differs of those that say who made the trace, and what to think of it.
+fn maker_difference(first: &Header, second: &Header) -> Option<(&'static str, String, String)> {
     let Header {
         format: _,
         version: _,
@@ -146,23 +175,7 @@ fn header_difference(first: &Header, second: &Header) -> Option<(&'static str, S
         settled_ns: _,
         provenance: _,
     } = first;
-    macro_rules! differ {
-        ($($field:ident)*) => {
-            $(if first.$field != second.$field {
-                let (first, second) = (json(&first.$field), json(&second.$field));
-                return Some((stringify!($field), first, second));
-            })*
-        };
-    }
-    differ!(format version producer processors clock threads ports);
-    if let Some((path, first, second)) = value_difference(&first.scenario, &second.scenario) {
-        let shown = |value: Option<&serde_json::Value>| {
-            let value = value.map_or("nothing".to_owned(), json);
-            format!("scenario{path} is {value}")
-        };
-        return Some(("scenario", shown(first), shown(second)));
-    }
-    differ!(expect settled_ns provenance);
+    differ!(first second: producer expect settled_ns provenance);
     None
 }
 
