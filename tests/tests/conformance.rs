@@ -1,6 +1,8 @@
 //! A run of the model, seen from outside, conforms to the model; a result that is not its own
 //! mostly does not.
 
+#![allow(clippy::unwrap_used)]
+
 use iocp_model::Profile;
 use iocp_scenarios::generate::{self, Shape};
 use iocp_scheduler::{

@@ -3,6 +3,8 @@
 //! More than ten thousand programs a run of the tests, under every profile and every strategy. What
 //! fails names its seed; `iocp scenario new --random SEED` shows the program.
 
+#![allow(clippy::unwrap_used)]
+
 use iocp_model::{
     Action, Api, Call, Event, Observer, Profile, Returned, System, ThreadId,
     invariants::Audit,

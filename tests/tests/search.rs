@@ -1,6 +1,8 @@
 //! The plain search finds as many states as the peers do: other programs, written by others, in
 //! other languages, that count the schedules of the same small servers.
 
+#![allow(clippy::unwrap_used)]
+
 use iocp_model::Semantics;
 use iocp_scheduler::{
     Program, Workload,
