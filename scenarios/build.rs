@@ -10,11 +10,19 @@ use std::{
 /// Where rules are implemented.
 const CODE: &[&str] = &["model/src", "scheduler/src", "traces/src"];
 /// Where they are pinned.
-const TESTS: &[&str] = &["model/tests", "scheduler/tests", "scenarios/tests", "tests/tests"];
+const TESTS: &[&str] = &[
+    "model/tests",
+    "scheduler/tests",
+    "scenarios/tests",
+    "tests/tests",
+];
 
 fn main() {
     let crate_folder = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
-    let workspace = crate_folder.parent().expect("a crate of a workspace").to_owned();
+    let workspace = crate_folder
+        .parent()
+        .expect("a crate of a workspace")
+        .to_owned();
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     write(&out.join("recordings.rs"), &recordings(&workspace));
     write(&out.join("citations.rs"), &citations(&workspace));
@@ -31,8 +39,14 @@ fn recordings(workspace: &Path) -> String {
     let mut list = String::from("&[\n");
     for path in files(&folder, "jsonl") {
         println!("cargo::rerun-if-changed={}", path.display());
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        list += &format!("    ({name:?}, include_bytes!({:?})),\n", path.display().to_string());
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        list += &format!(
+            "    ({name:?}, include_bytes!({:?})),\n",
+            path.display().to_string()
+        );
     }
     list + "]\n"
 }
@@ -42,16 +56,27 @@ fn citations(workspace: &Path) -> String {
     let mut cited: BTreeMap<String, [Vec<String>; 2]> = BTreeMap::new();
     for (column, folders) in [CODE, TESTS].into_iter().enumerate() {
         for folder in folders {
-            println!("cargo::rerun-if-changed={}", workspace.join(folder).display());
+            println!(
+                "cargo::rerun-if-changed={}",
+                workspace.join(folder).display()
+            );
             for path in files(&workspace.join(folder), "rs") {
-                let shown = path.strip_prefix(workspace).unwrap_or(&path).display().to_string();
+                let shown = path
+                    .strip_prefix(workspace)
+                    .unwrap_or(&path)
+                    .display()
+                    .to_string();
                 // The rule book itself is no citation of its rules.
                 if shown.starts_with("model/src/rules") {
                     continue;
                 }
                 let text = fs::read_to_string(&path).unwrap_or_default();
                 for (line, text) in text.lines().enumerate() {
-                    for id in if column == 0 { fired(text) } else { pinned(text) } {
+                    for id in if column == 0 {
+                        fired(text)
+                    } else {
+                        pinned(text)
+                    } {
                         let places = &mut cited.entry(id).or_default()[column];
                         let place = format!("{}:{}", shown.replace('\\', "/"), line + 1);
                         if !places.contains(&place) {
@@ -73,11 +98,16 @@ fn citations(workspace: &Path) -> String {
 fn fired(line: &str) -> Vec<String> {
     line.split("rules::")
         .skip(1)
-        .map(|rest| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect())
+        .map(|rest| {
+            rest.chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect()
+        })
         .filter_map(|constant: String| {
             let (section, number) = constant.split_once('_')?;
             let upper = section.chars().all(|c| c.is_ascii_uppercase());
-            (upper && number.chars().all(|c| c.is_ascii_digit())).then(|| format!("{section}-{number}"))
+            (upper && number.chars().all(|c| c.is_ascii_digit()))
+                .then(|| format!("{section}-{number}"))
         })
         .collect()
 }
@@ -111,7 +141,10 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
         let path = entry.path();
         if path.is_dir() {
             found.extend(files(&path, ending));
-        } else if path.extension().is_some_and(|extension| extension == ending) {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == ending)
+        {
             found.push(path);
         }
     }

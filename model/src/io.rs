@@ -293,9 +293,7 @@ impl System {
                     context: arguments.context,
                     apc: arguments.apc,
                 });
-                Outcome::Returned(
-                    Returned::new(api, NtStatus::PENDING).with(Value::Count(id.0)),
-                )
+                Outcome::Returned(Returned::new(api, NtStatus::PENDING).with(Value::Count(id.0)))
             }
             // The I/O manager waits for the request of a synchronous file object.
             DeviceAnswer::Pending => self.wait(

@@ -72,8 +72,8 @@ mod thread;
 mod wait;
 
 pub use action::{Action, Insert, NotEnabled};
-pub use encode::Encoder;
 pub use call::{Api, Call, Outcome, Packets, Returned, Value};
+pub use encode::Encoder;
 pub use file::{Association, DeviceAnswer, File, Request, RequestArguments};
 pub use handle::{Access, Handle, HandleEntry, HandleTable, Object};
 pub use id::{FileId, NameId, ObjectId, PortId, ProcessId, RequestId, ThreadId};

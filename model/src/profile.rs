@@ -155,7 +155,11 @@ pub enum Suspend {
 
 /// See [`Semantics::replace_completion`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
 pub enum ReplaceCompletion {
     /// It replaces an association, or removes it.
     Exists,

@@ -512,8 +512,12 @@ fn kq_16_the_results_of_a_remove() {
 #[test]
 fn kq_16_abandonment_by_profile() {
     for &profile in Profile::ALL {
-        let abandons =
-            [Profile::WINDOWS_10_1607, Profile::WINDOWS_8_1, Profile::WINDOWS_7].contains(&profile);
+        let abandons = [
+            Profile::WINDOWS_10_1607,
+            Profile::WINDOWS_8_1,
+            Profile::WINDOWS_7,
+        ]
+        .contains(&profile);
         let mut lab = Lab::of(profile, 1);
         let [a] = lab.threads();
         lab.get(a).blocks();

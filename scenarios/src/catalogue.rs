@@ -41,7 +41,9 @@ pub fn all() -> &'static [Entry] {
 /// # Ok::<(), iocp_scenarios::file::ScenarioError>(())
 /// ```
 pub fn find(name: &str) -> Option<&'static Entry> {
-    let at = ENTRIES.binary_search_by_key(&name, |entry| entry.name).ok()?;
+    let at = ENTRIES
+        .binary_search_by_key(&name, |entry| entry.name)
+        .ok()?;
     ENTRIES.get(at)
 }
 

@@ -237,9 +237,9 @@ fn terminal_width() -> usize {
 fn wrapped(text: &str, width: usize, indent: usize) -> String {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
-        let fits = lines
-            .last()
-            .is_some_and(|line| line.is_empty() || line.chars().count() + 1 + word.chars().count() <= width);
+        let fits = lines.last().is_some_and(|line| {
+            line.is_empty() || line.chars().count() + 1 + word.chars().count() <= width
+        });
         match lines.last_mut() {
             Some(line) if fits => {
                 if !line.is_empty() {

@@ -55,8 +55,7 @@ pub fn parse(name: &str, text: &str) -> Result<Scenario, ScenarioError> {
     }
     let workload: Workload =
         toml::from_str(text).map_err(|error| unreadable(name, text, &error))?;
-    let program =
-        Program::compile(&workload).map_err(|error| impossible(name, text, &error))?;
+    let program = Program::compile(&workload).map_err(|error| impossible(name, text, &error))?;
     Ok(Scenario { workload, program })
 }
 
@@ -107,5 +106,6 @@ fn locate(name: &str, text: &str, span: Range<usize>, error: &WorkloadError) -> 
     {
         help = format!("Did you mean \"{near}\"? {help}");
     }
-    ScenarioError::new(name, text, span, error.message.trim_end_matches('.')).with_help(help.trim_end())
+    ScenarioError::new(name, text, span, error.message.trim_end_matches('.'))
+        .with_help(help.trim_end())
 }

@@ -114,7 +114,9 @@ impl Sketch {
         let threads = rng.random_range(1..=shape.most_threads.max(1) as u32);
         Self {
             setup: (0..SETUP_NUMBERS).map(|_| rng.random()).collect(),
-            threads: (0..threads).map(|_| Stroke::draw_some(rng, shape, MOST_DEPTH)).collect(),
+            threads: (0..threads)
+                .map(|_| Stroke::draw_some(rng, shape, MOST_DEPTH))
+                .collect(),
         }
     }
 }

@@ -38,7 +38,11 @@ impl Row {
     }
 }
 
-type Citation = (&'static str, &'static [&'static str], &'static [&'static str]);
+type Citation = (
+    &'static str,
+    &'static [&'static str],
+    &'static [&'static str],
+);
 
 /// Ids that are cited somewhere, with the places.
 pub fn citations() -> &'static [Citation] {
@@ -58,7 +62,8 @@ pub fn rows() -> Vec<Row> {
     rules::all()
         .map(|rule| {
             let cited = citations().iter().find(|(id, ..)| *id == rule.id);
-            let (code, tests) = cited.map_or((&[][..], &[][..]), |(_, code, tests)| (*code, *tests));
+            let (code, tests) =
+                cited.map_or((&[][..], &[][..]), |(_, code, tests)| (*code, *tests));
             Row {
                 rule,
                 code,

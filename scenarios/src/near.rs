@@ -20,7 +20,12 @@ pub fn nearest<'n>(given: &str, known: impl IntoIterator<Item = &'n str>) -> Opt
     known
         .into_iter()
         .filter(|name| name.len() <= MOST_CHARACTERS && *name != given)
-        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
+        .map(|name| {
+            (
+                strsim::damerau_levenshtein(&lower, &name.to_lowercase()),
+                name,
+            )
+        })
         // The first of those equally near: `min_by_key` keeps it.
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, _)| *distance <= length.div_ceil(3).min(6))

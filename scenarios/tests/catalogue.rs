@@ -102,7 +102,10 @@ impl<'p> Explorer<'p> {
     fn step(&self, state: &mut State, path: &mut Path<'_>, choice: Choice) -> Option<String> {
         state.take(self.program, choice, path).unwrap();
         path.collector.after(state);
-        path.audit.check(&state.system).err().map(|violation| violation.to_string())
+        path.audit
+            .check(&state.system)
+            .err()
+            .map(|violation| violation.to_string())
     }
 
     fn end(&mut self, state: &State, path: &Path<'_>) {
@@ -185,7 +188,9 @@ fn digest(state: &State, collector: &Collector) -> (u64, u64) {
 }
 
 fn read(entry: &Entry) -> Scenario {
-    entry.scenario().unwrap_or_else(|error| panic!("{error}\n  {}", error.help()))
+    entry
+        .scenario()
+        .unwrap_or_else(|error| panic!("{error}\n  {}", error.help()))
 }
 
 #[test]
@@ -195,13 +200,30 @@ fn every_entry_reads_and_is_named_after_its_file() {
         assert_eq!(workload.name, entry.name);
         assert!(!workload.title.is_empty(), "{}: no title", entry.name);
         assert!(workload.title.len() <= 90, "{}: a long title", entry.name);
-        assert!(!workload.title.ends_with('.'), "{}: a title is no sentence", entry.name);
+        assert!(
+            !workload.title.ends_with('.'),
+            "{}: a title is no sentence",
+            entry.name
+        );
         let sentences = workload.about.matches(['.', '?']).count();
         assert!(sentences >= 2, "{}: about is short", entry.name);
         assert!(!workload.rules.is_empty(), "{}: no rules", entry.name);
-        assert!(!workload.expect.is_empty(), "{}: no expectation", entry.name);
-        let longest = entry.text.lines().map(|line| line.chars().count()).max().unwrap();
-        assert!(longest <= 124, "{}: a line of {longest} characters", entry.name);
+        assert!(
+            !workload.expect.is_empty(),
+            "{}: no expectation",
+            entry.name
+        );
+        let longest = entry
+            .text
+            .lines()
+            .map(|line| line.chars().count())
+            .max()
+            .unwrap();
+        assert!(
+            longest <= 124,
+            "{}: a line of {longest} characters",
+            entry.name
+        );
     }
 }
 
@@ -221,7 +243,10 @@ fn the_list_is_the_folder() {
 
 #[test]
 fn names_are_found_and_near_names_suggested() {
-    assert_eq!(catalogue::find("lifo-release").map(|entry| entry.name), Some("lifo-release"));
+    assert_eq!(
+        catalogue::find("lifo-release").map(|entry| entry.name),
+        Some("lifo-release")
+    );
     assert!(catalogue::find("lifo").is_none());
     assert_eq!(catalogue::near("lifo-relaese"), Some("lifo-release"));
     assert_eq!(catalogue::near("something else entirely"), None);
@@ -243,8 +268,10 @@ fn every_entry_survives_being_written_and_read_again() {
 fn expectations_hold_in_every_schedule_and_claimed_rules_decide() {
     let only = std::env::var("ONLY").ok();
     let mut problems = Vec::new();
-    let mut uncovered: BTreeSet<&str> =
-        rules::all().filter(|rule| rule.kind == Kind::Mechanism).map(|rule| rule.id).collect();
+    let mut uncovered: BTreeSet<&str> = rules::all()
+        .filter(|rule| rule.kind == Kind::Mechanism)
+        .map(|rule| rule.id)
+        .collect();
     let mut sampled = Vec::new();
     for entry in catalogue::all() {
         if only.as_ref().is_some_and(|only| !entry.name.contains(only)) {
@@ -253,10 +280,17 @@ fn expectations_hold_in_every_schedule_and_claimed_rules_decide() {
         let program = read(entry).program;
         let mut fired = BTreeSet::new();
         for &profile in Profile::ALL {
-            let most = if profile == Profile::default() { MOST_STATES } else { MOST_STATES / 20 };
+            let most = if profile == Profile::default() {
+                MOST_STATES
+            } else {
+                MOST_STATES / 20
+            };
             let found = Explorer::new(&program, profile).explore(most);
             if std::env::var_os("VERBOSE").is_some() {
-                println!("{} {}: {} states, {} ends", entry.name, profile.name, found.states, found.ends);
+                println!(
+                    "{} {}: {} states, {} ends",
+                    entry.name, profile.name, found.states, found.ends
+                );
             }
             if found.ends == 0 {
                 problems.push(format!("{} under {}: never ends", entry.name, profile.name));
@@ -270,7 +304,9 @@ fn expectations_hold_in_every_schedule_and_claimed_rules_decide() {
             }
         }
         for id in &program.workload.rules {
-            let Some(rule) = rules::find(id) else { continue };
+            let Some(rule) = rules::find(id) else {
+                continue;
+            };
             if rule.kind == Kind::Mechanism && !fired.contains(&rule.key) {
                 problems.push(format!("{}: {id} never decides anything", entry.name));
             }
@@ -281,5 +317,10 @@ fn expectations_hold_in_every_schedule_and_claimed_rules_decide() {
         println!("sampled: {sampled:?}");
         println!("mechanisms without a scenario: {uncovered:?}");
     }
-    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+    assert!(
+        problems.is_empty(),
+        "{} problems:\n{}",
+        problems.len(),
+        problems.join("\n")
+    );
 }

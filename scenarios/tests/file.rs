@@ -15,7 +15,9 @@ fn error(text: &str) -> ScenarioError {
 
 /// A scenario with a port p and a thread t of these steps.
 fn steps(steps: &str) -> String {
-    format!("name = \"x\"\n[[port]]\nname = \"pond\"\n[[counter]]\nname = \"left\"\n[[thread]]\nname = \"worker\"\nprogram = [\n{steps}\n]\n")
+    format!(
+        "name = \"x\"\n[[port]]\nname = \"pond\"\n[[counter]]\nname = \"left\"\n[[thread]]\nname = \"worker\"\nprogram = [\n{steps}\n]\n"
+    )
 }
 
 #[track_caller]
@@ -41,9 +43,17 @@ fn keys_are_checked_and_near_ones_suggested() {
         "x.toml:9:5: a step has no `cal`; did you mean `call`?",
         "It has: call, compute",
     );
-    says("color = 1", "x.toml:1:1: a scenario has no `color`.", "It has: name, title");
+    says(
+        "color = 1",
+        "x.toml:1:1: a scenario has no `color`.",
+        "It has: name, title",
+    );
     says("", "x.toml:1:1: a scenario needs a `name`.", "");
-    says("name = \"x\"\n[[port]]\nconcurrency = 1\n", "x.toml:2:1: a port needs a `name`.", "");
+    says(
+        "name = \"x\"\n[[port]]\nconcurrency = 1\n",
+        "x.toml:2:1: a port needs a `name`.",
+        "",
+    );
     says(
         &steps("  { call = \"Sleep\", for = \"1ms\", timeout = \"1ms\" },"),
         "x.toml:9:44: `Sleep` does not take `timeout`.",
@@ -97,8 +107,16 @@ fn values_are_checked() {
         "x.toml:4:15: `concurrency` is a number from 0 up, not -1.",
         "",
     );
-    says("name = 3", "x.toml:1:8: `name` is a text in quotes, not 3.", "");
-    says("name = \"x\"\nthread = 3\n", "x.toml:2:10: `thread` is a list, not 3.", "");
+    says(
+        "name = 3",
+        "x.toml:1:8: `name` is a text in quotes, not 3.",
+        "",
+    );
+    says(
+        "name = \"x\"\nthread = 3\n",
+        "x.toml:2:10: `thread` is a list, not 3.",
+        "",
+    );
     says(
         &steps("  { call = \"Sleep\", for = \"1 fortnight\" },"),
         "x.toml:9:27: `for` is a time with its unit (\"10ms\", \"250us\", \"2s\"), 0 or \"infinite\", \
@@ -120,7 +138,11 @@ fn values_are_checked() {
         "x.toml:4:10: `copies` is a number from 0 up, not 10000000000.",
         "",
     );
-    says("name = \"x\"\n", "x.toml:1:1: the scenario has no thread, so nothing would happen.", "[[thread]]");
+    says(
+        "name = \"x\"\n",
+        "x.toml:1:1: the scenario has no thread, so nothing would happen.",
+        "[[thread]]",
+    );
     says(
         &steps("  { call = \"CreateEvent\", as = \"NULL\" },"),
         "x.toml:9:32: \"NULL\" always means what Windows means by it.",
@@ -161,7 +183,11 @@ fn expectations_are_checked() {
         "x.toml:3:30: \"packt\" is no result.",
         "Did you mean \"packet\"?",
     );
-    says(&expect("{ depth = 1 }"), "x.toml:3:3: this expectation is about nothing.", "one of: result");
+    says(
+        &expect("{ depth = 1 }"),
+        "x.toml:3:3: this expectation is about nothing.",
+        "one of: result",
+    );
     says(
         &expect("{ port = \"pond\", depth = 1, under = \"windows-9\" }"),
         "x.toml:3:39: there is no profile \"windows-9\".",
@@ -173,12 +199,26 @@ fn expectations_are_checked() {
         "Did you mean \"t-1\"?",
     );
     assert!(parse("x", &expect("{ result = \"t-2.got.1\", is = \"never\" }")).is_ok());
-    assert!(parse("x", &expect("{ port = \"pond\", depth = 0, under = \"windows-xp+\" }")).is_ok());
+    assert!(
+        parse(
+            "x",
+            &expect("{ port = \"pond\", depth = 0, under = \"windows-xp+\" }")
+        )
+        .is_ok()
+    );
 }
 
 #[test]
 fn what_is_no_toml_is_told() {
-    for text in ["name = \"x", "name = ", "[[port", "=", "a b", "name = \"x\"\nname = \"y\"\n", "\u{feff}\u{feff}"] {
+    for text in [
+        "name = \"x",
+        "name = ",
+        "[[port",
+        "=",
+        "a b",
+        "name = \"x\"\nname = \"y\"\n",
+        "\u{feff}\u{feff}",
+    ] {
         let error = error(text);
         assert!(error.message().len() > 5, "{text:?}: {error}");
         assert!(error.span().end <= text.len(), "{text:?}: {error}");
@@ -191,12 +231,28 @@ fn what_is_no_toml_is_told() {
 fn deep_nesting_is_refused_and_not_followed() {
     for depth in [50, 100, 10_000, 300_000] {
         let texts = [
-            format!("name = \"x\"\nrules = {}{}", "[".repeat(depth), "]".repeat(depth)),
-            format!("name = \"x\"\nmachine = {}1{}", "{a=".repeat(depth), "}".repeat(depth)),
+            format!(
+                "name = \"x\"\nrules = {}{}",
+                "[".repeat(depth),
+                "]".repeat(depth)
+            ),
+            format!(
+                "name = \"x\"\nmachine = {}1{}",
+                "{a=".repeat(depth),
+                "}".repeat(depth)
+            ),
             format!("name = \"x\"\n{}b = 1", "a.".repeat(depth)),
             format!("name = \"x\"\n[{}b]", "a.".repeat(depth)),
-            format!("name = \"x\"\n[[thread]]\nname = \"t\"\nprogram = {}{}", "[{repeat=1,do=".repeat(depth / 8), "}]".repeat(depth / 8)),
-            format!("name = \"x\"\n[[thread]]\nname = \"t\"\nprogram = {}[]{}", "[{if={key=1},do=".repeat(depth / 8), "}]".repeat(depth / 8)),
+            format!(
+                "name = \"x\"\n[[thread]]\nname = \"t\"\nprogram = {}{}",
+                "[{repeat=1,do=".repeat(depth / 8),
+                "}]".repeat(depth / 8)
+            ),
+            format!(
+                "name = \"x\"\n[[thread]]\nname = \"t\"\nprogram = {}[]{}",
+                "[{if={key=1},do=".repeat(depth / 8),
+                "}]".repeat(depth / 8)
+            ),
             format!("name = \"x\"\nrules = {}", "[".repeat(depth)),
         ];
         for text in texts {
@@ -256,5 +312,8 @@ fn the_command_points_into_the_file() {
     handler.render_report(&mut shown, &error).unwrap();
     assert!(shown.contains("[x.toml:4:1]"), "{shown}");
     assert!(shown.contains("concurency = 1"), "{shown}");
-    assert!(shown.contains("help: It has: name, concurrency."), "{shown}");
+    assert!(
+        shown.contains("help: It has: name, concurrency."),
+        "{shown}"
+    );
 }

@@ -25,8 +25,13 @@ fn every_scenario_is_shown() {
         }
         let scenario = file::parse(entry.name, entry.text).expect("the catalogue is sound");
         let program = &scenario.program;
-        let mut run = Run::new(program, profile.semantics, Random::new(0), Options::default())
-            .expect("no program spins");
+        let mut run = Run::new(
+            program,
+            profile.semantics,
+            Random::new(0),
+            Options::default(),
+        )
+        .expect("no program spins");
         let mut tracer = Tracer::new(program, Vec::<Event<'static>>::new(), true);
         run.finish(&mut tracer).expect("the run ends");
         let trace = Trace {

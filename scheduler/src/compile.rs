@@ -59,7 +59,10 @@ fn known<'a>(what: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     match names.len() {
         0 => format!("There are no {what}."),
         1..=12 => format!("The {what} are: {}.", names.join(", ")),
-        more => format!("There are {more} {what}; the first are: {}.", names[..8].join(", ")),
+        more => format!(
+            "There are {more} {what}; the first are: {}.",
+            names[..8].join(", ")
+        ),
     }
 }
 
@@ -85,15 +88,24 @@ pub(crate) fn compile(workload: &Workload) -> Result<Program> {
         let copies = declaration.copies.unwrap_or(1);
         threads.extend((0..copies).map(|_| ThreadCode { code, process }));
     }
-    let ends_others = codes.iter().flat_map(|code| &code.ops).any(|op| {
-        matches!(op, Op::Call(call) if matches!(call.call, Call::TerminateThread(_)))
-    });
+    let ends_others = codes
+        .iter()
+        .flat_map(|code| &code.ops)
+        .any(|op| matches!(op, Op::Call(call) if matches!(call.call, Call::TerminateThread(_))));
     let program = Program {
         workload: workload.clone(),
         thread_names: workload.thread_names(),
-        port_names: workload.ports.iter().map(|port| port.name.clone()).collect(),
+        port_names: workload
+            .ports
+            .iter()
+            .map(|port| port.name.clone())
+            .collect(),
         variables: names.variables,
-        counter_names: workload.counters.iter().map(|counter| counter.name.clone()).collect(),
+        counter_names: workload
+            .counters
+            .iter()
+            .map(|counter| counter.name.clone())
+            .collect(),
         mark_names: names.marks,
         threads,
         codes,
@@ -112,7 +124,11 @@ fn check_rules(workload: &Workload) -> Result<()> {
             let book = book
                 .chain(rules::OBSERVATIONS.iter().map(|observation| observation.id))
                 .chain(rules::QUESTIONS.iter().map(|question| question.id))
-                .chain(rules::DISAGREEMENTS.iter().map(|disagreement| disagreement.id));
+                .chain(
+                    rules::DISAGREEMENTS
+                        .iter()
+                        .map(|disagreement| disagreement.id),
+                );
             return Err(WorkloadError {
                 place,
                 message: format!("the rule book has no \"{id}\"."),
@@ -131,7 +147,9 @@ fn check_rules(workload: &Workload) -> Result<()> {
 fn check_name(place: &Place, name: &str) -> Result<()> {
     let plain = !name.is_empty()
         && name.len() <= 64
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     if !plain {
         return error(
             place,
@@ -219,7 +237,9 @@ impl<'w> Scope<'w> {
         declare!(events, "event", "event");
         declare!(semaphores, "semaphore", "semaphore");
         declare!(mutexes, "mutex", "mutex");
-        scope.variables.extend(seen.iter().map(|(name, _)| (*name).to_owned()));
+        scope
+            .variables
+            .extend(seen.iter().map(|(name, _)| (*name).to_owned()));
         let mut fresh = |place: Place, kind: &'static str, name: &'w str| {
             check_name(&place.key("name"), name)?;
             if let Some((_, other)) = seen.iter().find(|(known, _)| *known == name) {
@@ -318,7 +338,10 @@ impl<'w> Scope<'w> {
         for (index, semaphore) in self.workload.semaphores.iter().enumerate() {
             if semaphore.maximum == 0 || semaphore.count > semaphore.maximum {
                 return error(
-                    &Place::default().key("semaphore").index(index).key("maximum"),
+                    &Place::default()
+                        .key("semaphore")
+                        .index(index)
+                        .key("maximum"),
                     format!(
                         "a semaphore counts from 0 to its maximum; {} of {} is not possible.",
                         semaphore.count, semaphore.maximum
@@ -354,8 +377,12 @@ impl<'w> Scope<'w> {
                 format!("there is no process \"{name}\"."),
                 "processes",
                 name,
-                std::iter::once("main")
-                    .chain(self.workload.processes.iter().map(|process| process.name.as_str())),
+                std::iter::once("main").chain(
+                    self.workload
+                        .processes
+                        .iter()
+                        .map(|process| process.name.as_str()),
+                ),
             ),
         }
     }
@@ -463,7 +490,9 @@ impl<'w> Scope<'w> {
         for declaration in &self.workload.threads {
             let copies = declaration.copies.unwrap_or(1) as usize;
             if declaration.name == name {
-                let all = (first..first + copies).filter_map(ThreadId::new).map(condition);
+                let all = (first..first + copies)
+                    .filter_map(ThreadId::new)
+                    .map(condition);
                 return Ok(Condition::All(all.collect()));
             }
             first += copies;
@@ -473,7 +502,10 @@ impl<'w> Scope<'w> {
             format!("there is no thread declared as \"{name}\"."),
             "declarations",
             name,
-            self.workload.threads.iter().map(|thread| thread.name.as_str()),
+            self.workload
+                .threads
+                .iter()
+                .map(|thread| thread.name.as_str()),
         )
     }
 }
@@ -534,7 +566,11 @@ impl<'s, 'w> Compiler<'s, 'w> {
     fn steps(&mut self, place: &Place, steps: &[Step]) -> Result<()> {
         for (index, step) in steps.iter().enumerate() {
             if self.code.ops.len() > MOST_OPS {
-                return error(place, format!("a program has more than {MOST_OPS} steps."), "");
+                return error(
+                    place,
+                    format!("a program has more than {MOST_OPS} steps."),
+                    "",
+                );
             }
             self.step(&place.index(index), step)?;
         }
@@ -547,14 +583,27 @@ impl<'s, 'w> Compiler<'s, 'w> {
             let help = "Each step has just one of: call, compute, until, repeat, if, leave, add, mark, complete.";
             return match kinds[..] {
                 [] => error(place, "this step does nothing.", help),
-                _ => error(place, format!("this step is several at once: {}.", kinds.join(", ")), help),
+                _ => error(
+                    place,
+                    format!("this step is several at once: {}.", kinds.join(", ")),
+                    help,
+                ),
             };
         };
         if kind == "call" {
             return self.call(place, step);
         }
-        if let Some((_, required, optional)) = grammar::STEPS.iter().find(|(name, ..)| *name == kind) {
-            check_keys(place, step, &format!("`{kind}`"), &[kind], required, optional)?;
+        if let Some((_, required, optional)) =
+            grammar::STEPS.iter().find(|(name, ..)| *name == kind)
+        {
+            check_keys(
+                place,
+                step,
+                &format!("`{kind}`"),
+                &[kind],
+                required,
+                optional,
+            )?;
         }
         match kind {
             "compute" => {
@@ -568,7 +617,11 @@ impl<'s, 'w> Compiler<'s, 'w> {
                 self.emit(Op::Compute(ns), place);
             }
             "until" => {
-                let texts = step.until.as_ref().map(OneOrMore::as_slice).unwrap_or_default();
+                let texts = step
+                    .until
+                    .as_ref()
+                    .map(OneOrMore::as_slice)
+                    .unwrap_or_default();
                 let conditions = texts
                     .iter()
                     .map(|text| self.scope.condition(&place.key("until"), text))
@@ -581,10 +634,19 @@ impl<'s, 'w> Compiler<'s, 'w> {
             "add" => {
                 let name = step.counter.as_deref().unwrap_or_default();
                 let counter = self.scope.counter(&place.key("counter"), name)?;
-                self.emit(Op::Add { counter, by: step.add.unwrap_or_default() }, place);
+                self.emit(
+                    Op::Add {
+                        counter,
+                        by: step.add.unwrap_or_default(),
+                    },
+                    place,
+                );
             }
             "mark" => {
-                let set = Scope::intern(&mut self.scope.marks, step.mark.as_deref().unwrap_or_default());
+                let set = Scope::intern(
+                    &mut self.scope.marks,
+                    step.mark.as_deref().unwrap_or_default(),
+                );
                 self.emit(Op::Mark { set }, place);
             }
             _ => {
@@ -622,9 +684,20 @@ impl<'s, 'w> Compiler<'s, 'w> {
         let counted = times.is_some() || numbered;
         let slot = self.loops.len();
         let body = self.code.ops.len();
-        self.loops.push(Loop { slot, counted, exits: Vec::new() });
+        self.loops.push(Loop {
+            slot,
+            counted,
+            exits: Vec::new(),
+        });
         self.steps(&place.key("do"), &step.body)?;
-        self.emit(Op::Again { slot: counted.then_some(slot), times, body }, place);
+        self.emit(
+            Op::Again {
+                slot: counted.then_some(slot),
+                times,
+                body,
+            },
+            place,
+        );
         let end = self.code.ops.len();
         if let Some(done) = self.loops.pop() {
             for exit in done.exits {
@@ -639,7 +712,13 @@ impl<'s, 'w> Compiler<'s, 'w> {
             return Ok(());
         };
         let test = self.test(&place.key("if"), test)?;
-        let branch = self.emit(Op::Branch { test: test.clone(), otherwise: 0 }, place);
+        let branch = self.emit(
+            Op::Branch {
+                test: test.clone(),
+                otherwise: 0,
+            },
+            place,
+        );
         self.steps(&place.key("do"), &step.body)?;
         let mut otherwise = self.code.ops.len();
         if !step.otherwise.is_empty() {
@@ -653,8 +732,15 @@ impl<'s, 'w> Compiler<'s, 'w> {
     }
 
     fn test(&self, place: &Place, test: &Test) -> Result<Condition> {
-        const WORDS: [&str; 7] =
-            ["packet", "timeout", "abandoned", "apc", "ok", "pending", "failed"];
+        const WORDS: [&str; 7] = [
+            "packet",
+            "timeout",
+            "abandoned",
+            "apc",
+            "ok",
+            "pending",
+            "failed",
+        ];
         let mut all = Vec::new();
         if let Some(result) = &test.result {
             if !WORDS.contains(&result.as_str()) {
@@ -784,10 +870,15 @@ impl<'s, 'w> Compiler<'s, 'w> {
     fn build(&mut self, api: Api, name: &str, a: &Arguments<'_>) -> Result<Call> {
         let step = a.step;
         let timeout = step.timeout.map_or(Timeout::Infinite, kind_of_time);
-        let alertable = step.alertable.unwrap_or_else(|| name.ends_with("SingleObjectEx") || name == "SleepEx");
+        let alertable = step
+            .alertable
+            .unwrap_or_else(|| name.ends_with("SingleObjectEx") || name == "SleepEx");
         let handle = |key: &'static str, value: &Option<String>, absent: usize| match value {
             None => Ok(variable(absent)),
-            Some(name) => self.scope.variable(&a.place.key(key), key, name).map(variable),
+            Some(name) => self
+                .scope
+                .variable(&a.place.key(key), key, name)
+                .map(variable),
         };
         let port = handle("port", &step.port, NULL)?;
         let object = handle("object", &step.object, NULL)?;
@@ -804,7 +895,9 @@ impl<'s, 'w> Compiler<'s, 'w> {
         };
         let count = step.count.unwrap_or(1);
         // A thread that a required key names; `check_keys` has seen the key.
-        let target = thread.or_else(|| ThreadId::new(0)).unwrap_or_else(|| unreachable!());
+        let target = thread
+            .or_else(|| ThreadId::new(0))
+            .unwrap_or_else(|| unreachable!());
         Ok(match api {
             Api::CreateIoCompletionPort => Call::CreateIoCompletionPort {
                 file,
@@ -847,7 +940,10 @@ impl<'s, 'w> Compiler<'s, 'w> {
                     ..a.packet()?
                 },
             },
-            Api::NtSetIoCompletion => Call::NtSetIoCompletion { port, packet: a.packet()? },
+            Api::NtSetIoCompletion => Call::NtSetIoCompletion {
+                port,
+                packet: a.packet()?,
+            },
             Api::NtSetIoCompletionEx => Call::NtSetIoCompletionEx {
                 port,
                 reserve,
@@ -892,14 +988,20 @@ impl<'s, 'w> Compiler<'s, 'w> {
                 count: step.count.unwrap_or(0).into(),
                 maximum: step.maximum.unwrap_or(1),
             },
-            Api::CreateMutex => Call::CreateMutex { owned: step.signaled.unwrap_or(false) },
+            Api::CreateMutex => Call::CreateMutex {
+                owned: step.signaled.unwrap_or(false),
+            },
             Api::SetEvent => Call::SetEvent(object),
             Api::ResetEvent => Call::ResetEvent(object),
             Api::ReleaseSemaphore => Call::ReleaseSemaphore(object),
             Api::ReleaseMutex => Call::ReleaseMutex(object),
             Api::WaitForSingleObject => match (thread, &step.object) {
                 (Some(thread), None) => Call::WaitForThread { thread, timeout },
-                (None, Some(_)) => Call::WaitForSingleObject { object, timeout, alertable },
+                (None, Some(_)) => Call::WaitForSingleObject {
+                    object,
+                    timeout,
+                    alertable,
+                },
                 _ => {
                     return error(
                         a.place,
@@ -912,7 +1014,10 @@ impl<'s, 'w> Compiler<'s, 'w> {
                 timeout: step.duration.map_or(Timeout::Zero, kind_of_time),
                 alertable,
             },
-            Api::QueueUserAPC => Call::QueueUserApc { thread: target, apc: step.apc.unwrap_or(0) },
+            Api::QueueUserAPC => Call::QueueUserApc {
+                thread: target,
+                apc: step.apc.unwrap_or(0),
+            },
             Api::SuspendThread => Call::SuspendThread(target),
             Api::ResumeThread => Call::ResumeThread(target),
             Api::TerminateThread => Call::TerminateThread(target),
@@ -981,24 +1086,28 @@ impl Arguments<'_> {
         let Some(names) = &self.step.access else {
             return Ok(otherwise);
         };
-        names.as_slice().iter().try_fold(Access(0), |all, name| match access(name) {
-            Some(more) => Ok(all.with(more)),
-            None => unknown(
-                &self.place.key("access"),
-                format!("\"{name}\" is no right."),
-                "rights",
-                name,
-                ["query", "modify", "synchronize", "all", "none"],
-            ),
-        })
+        names
+            .as_slice()
+            .iter()
+            .try_fold(Access(0), |all, name| match access(name) {
+                Some(more) => Ok(all.with(more)),
+                None => unknown(
+                    &self.place.key("access"),
+                    format!("\"{name}\" is no right."),
+                    "rights",
+                    name,
+                    ["query", "modify", "synchronize", "all", "none"],
+                ),
+            })
     }
 
     fn answer(&self) -> Result<DeviceAnswer> {
         match self.step.answer.as_deref() {
             None | Some("pending") => Ok(DeviceAnswer::Pending),
-            Some("done") => {
-                Ok(DeviceAnswer::Done(self.status()?, self.small("bytes", self.step.bytes)?))
-            }
+            Some("done") => Ok(DeviceAnswer::Done(
+                self.status()?,
+                self.small("bytes", self.step.bytes)?,
+            )),
             Some("failed") => Ok(DeviceAnswer::Failed(self.status()?)),
             Some(other) => error(
                 &self.place.key("answer"),
@@ -1022,7 +1131,10 @@ fn kinds(step: &Step) -> Vec<&'static str> {
         ("mark", step.mark.is_some()),
         ("complete", step.complete.is_some()),
     ];
-    kinds.into_iter().filter_map(|(kind, is)| is.then_some(kind)).collect()
+    kinds
+        .into_iter()
+        .filter_map(|(kind, is)| is.then_some(kind))
+        .collect()
 }
 
 /// The keys that a step has, in the order of the struct. What serialises is what is there.
@@ -1092,7 +1204,11 @@ fn words(step: &Step) -> String {
             serde_json::Value::String(text) => text.clone(),
             serde_json::Value::Array(values) => values
                 .iter()
-                .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+                .map(|value| {
+                    value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned)
+                })
                 .collect::<Vec<_>>()
                 .join("+"),
             other => other.to_string(),

@@ -12,7 +12,8 @@ use crate::{
     workload::{Expectation, OneOrMore, Place, WorkloadError},
 };
 use iocp_model::{
-    Call, Event, Frame, Observer, PortId, Profile, Returned, Target, ThreadId, ThreadState, rules::RuleId,
+    Call, Event, Frame, Observer, PortId, Profile, Returned, Target, ThreadId, ThreadState,
+    rules::RuleId,
 };
 use iocp_traces::{Number, SeenResult};
 use std::fmt;
@@ -21,7 +22,15 @@ use std::fmt;
 pub const FACTS: &[(&str, &[&str])] = &[
     (
         "result",
-        &["is", "keys", "bytes", "last_error", "status", "count", "apcs"],
+        &[
+            "is",
+            "keys",
+            "bytes",
+            "last_error",
+            "status",
+            "count",
+            "apcs",
+        ],
     ),
     ("port", &["depth", "active", "waiters", "most_active"]),
     ("thread", &["state", "took"]),
@@ -31,7 +40,14 @@ pub const FACTS: &[(&str, &[&str])] = &[
 
 /// What a call can come to; "never": it did not return.
 const RESULTS: [&str; 8] = [
-    "packet", "timeout", "abandoned", "apc", "ok", "pending", "failed", "never",
+    "packet",
+    "timeout",
+    "abandoned",
+    "apc",
+    "ok",
+    "pending",
+    "failed",
+    "never",
 ];
 
 /// What a thread can be doing in the end.
@@ -140,7 +156,12 @@ impl Watch for Collector {
         }
         if op.label.is_some() {
             // A thread makes one call at a time.
-            let call = self.seen.calls.iter_mut().rev().find(|call| call.thread == thread);
+            let call = self
+                .seen
+                .calls
+                .iter_mut()
+                .rev()
+                .find(|call| call.thread == thread);
             if let Some(call) = call {
                 call.result = Some(SeenResult::of(returned));
             }
@@ -252,9 +273,17 @@ impl Facts<'_> {
             self.thread(name, expectation);
         }
         if let Some(name) = &expectation.counter {
-            let counter = self.program.counter_names.iter().position(|known| known == name);
+            let counter = self
+                .program
+                .counter_names
+                .iter()
+                .position(|known| known == name);
             let value = counter.and_then(|counter| self.outcome.state.counters.get(counter));
-            self.same(&format!("counter {name}"), expectation.value.as_ref(), value);
+            self.same(
+                &format!("counter {name}"),
+                expectation.value.as_ref(),
+                value,
+            );
         }
         if let Some(name) = &expectation.marked {
             self.marked(name, expectation);
@@ -270,7 +299,9 @@ impl Facts<'_> {
             (Some(wanted), Some(got)) if wanted != got => {
                 self.fail(format!("{what} should be {wanted:?} and is {got:?}."));
             }
-            (Some(wanted), None) => self.fail(format!("{what} should be {wanted:?}, and there is none.")),
+            (Some(wanted), None) => {
+                self.fail(format!("{what} should be {wanted:?}, and there is none."))
+            }
             _ => {}
         }
     }
@@ -279,7 +310,11 @@ impl Facts<'_> {
         if let Some(wanted) = wanted
             && !wanted.iter().map(|key| key.0).eq(got.iter().copied())
         {
-            self.fail(format!("{what} should be {} and is {}.", list(wanted), list(got)));
+            self.fail(format!(
+                "{what} should be {} and is {}.",
+                list(wanted),
+                list(got)
+            ));
         }
     }
 
@@ -315,11 +350,16 @@ impl Facts<'_> {
         };
         let keys: Vec<_> = result.packets.iter().map(|packet| packet.key.0).collect();
         // With a choice of outcomes, the packets are those of the outcome "packet".
-        let packet_is_one_of_several = matches!(&expectation.is, Some(OneOrMore::More(all)) if all.len() > 1);
+        let packet_is_one_of_several =
+            matches!(&expectation.is, Some(OneOrMore::More(all)) if all.len() > 1);
         if !(packet_is_one_of_several && word != "packet") {
             self.keys(&format!("keys of {name}"), expectation.keys.as_ref(), &keys);
             let bytes = result.packets.first().map(|packet| &packet.bytes);
-            self.same(&format!("byte count of {name}"), expectation.bytes.as_ref(), bytes);
+            self.same(
+                &format!("byte count of {name}"),
+                expectation.bytes.as_ref(),
+                bytes,
+            );
         }
         self.same(
             &format!("last error of {name}"),
@@ -339,17 +379,33 @@ impl Facts<'_> {
                 )),
             }
         }
-        self.same(&format!("count of {name}"), expectation.count.as_ref(), result.count.as_ref());
-        self.same(&format!("APCs of {name}"), expectation.apcs.as_ref(), Some(&result.apcs));
+        self.same(
+            &format!("count of {name}"),
+            expectation.count.as_ref(),
+            result.count.as_ref(),
+        );
+        self.same(
+            &format!("APCs of {name}"),
+            expectation.apcs.as_ref(),
+            Some(&result.apcs),
+        );
     }
 
     fn port(&mut self, name: &str, expectation: &Expectation) {
-        let declared = self.program.port_names.iter().position(|known| known == name);
+        let declared = self
+            .program
+            .port_names
+            .iter()
+            .position(|known| known == name);
         let state = &self.outcome.state;
         let id = match declared {
             Some(index) => PortId::new(index),
             None => {
-                let variable = self.program.variables.iter().position(|known| known == name);
+                let variable = self
+                    .program
+                    .variables
+                    .iter()
+                    .position(|known| known == name);
                 variable.and_then(|variable| state.port_behind(variable))
             }
         };
@@ -359,7 +415,11 @@ impl Facts<'_> {
         };
         let port = state.system.port(id);
         let depth = u32::try_from(port.depth()).ok();
-        self.same(&format!("depth of {name}"), expectation.depth.as_ref(), depth.as_ref());
+        self.same(
+            &format!("depth of {name}"),
+            expectation.depth.as_ref(),
+            depth.as_ref(),
+        );
         self.same(
             &format!("active count of {name}"),
             expectation.active.as_ref(),
@@ -374,7 +434,13 @@ impl Facts<'_> {
             self.same(&format!("waiters of {name}"), Some(wanted), Some(&waiters));
         }
         if let Some(most) = expectation.most_active {
-            let seen = self.outcome.seen.most_active.get(id.index()).copied().unwrap_or(0);
+            let seen = self
+                .outcome
+                .seen
+                .most_active
+                .get(id.index())
+                .copied()
+                .unwrap_or(0);
             if seen > most {
                 self.fail(format!(
                     "at most {most} threads of {name} should be active at a time; {seen} were."
@@ -384,7 +450,12 @@ impl Facts<'_> {
     }
 
     fn thread(&mut self, name: &str, expectation: &Expectation) {
-        let Some(index) = self.program.thread_names.iter().position(|known| known == name) else {
+        let Some(index) = self
+            .program
+            .thread_names
+            .iter()
+            .position(|known| known == name)
+        else {
             return;
         };
         if let Some(wanted) = &expectation.state {
@@ -406,20 +477,46 @@ impl Facts<'_> {
                 self.fail(format!("{name} should be {wanted} and is {is}."));
             }
         }
-        let took = self.outcome.seen.took.get(index).map_or(&[][..], Vec::as_slice);
-        self.keys(&format!("what {name} took"), expectation.took.as_ref(), took);
+        let took = self
+            .outcome
+            .seen
+            .took
+            .get(index)
+            .map_or(&[][..], Vec::as_slice);
+        self.keys(
+            &format!("what {name} took"),
+            expectation.took.as_ref(),
+            took,
+        );
     }
 
     fn marked(&mut self, name: &str, expectation: &Expectation) {
-        let Some(set) = self.program.mark_names.iter().position(|known| known == name) else {
+        let Some(set) = self
+            .program
+            .mark_names
+            .iter()
+            .position(|known| known == name)
+        else {
             return;
         };
-        let marked = self.outcome.state.marked.get(set).map_or(&[][..], Vec::as_slice);
+        let marked = self
+            .outcome
+            .state
+            .marked
+            .get(set)
+            .map_or(&[][..], Vec::as_slice);
         let mut wanted = expectation.keys.clone().unwrap_or_default();
         wanted.sort_unstable();
         self.keys(&format!("the set {name}"), Some(&wanted), marked);
-        for (_, key) in self.outcome.seen.marked_twice.iter().filter(|(twice, _)| *twice == set) {
-            self.failures.push(format!("packet {key} was marked {name} more than once."));
+        for (_, key) in self
+            .outcome
+            .seen
+            .marked_twice
+            .iter()
+            .filter(|(twice, _)| *twice == set)
+        {
+            self.failures
+                .push(format!("packet {key} was marked {name} more than once."));
         }
     }
 }
@@ -440,13 +537,19 @@ struct Reference {
 impl Reference {
     /// The threads that make a call with a label, and the label.
     fn calls(program: &Program) -> impl Iterator<Item = (usize, &str)> {
-        program.threads.iter().enumerate().flat_map(|(thread, code)| {
-            let ops = &program.codes[code.code].ops;
-            ops.iter().filter_map(move |op| match op {
-                Op::Call(CallOp { label: Some(label), .. }) => Some((thread, label.as_str())),
-                _ => None,
+        program
+            .threads
+            .iter()
+            .enumerate()
+            .flat_map(|(thread, code)| {
+                let ops = &program.codes[code.code].ops;
+                ops.iter().filter_map(move |op| match op {
+                    Op::Call(CallOp {
+                        label: Some(label), ..
+                    }) => Some((thread, label.as_str())),
+                    _ => None,
+                })
             })
-        })
     }
 
     fn find(program: &Program, name: &str) -> Option<Self> {
@@ -461,7 +564,9 @@ impl Reference {
                 .iter()
                 .any(|reference| reference.thread.index() == thread && reference.label == label);
             let occurrence = Self::occurrence(&program.thread_names[thread], label, name);
-            if let (false, Some(occurrence), Some(thread)) = (known, occurrence, ThreadId::new(thread)) {
+            if let (false, Some(occurrence), Some(thread)) =
+                (known, occurrence, ThreadId::new(thread))
+            {
                 found.push(Self {
                     thread,
                     label: label.to_owned(),
@@ -474,13 +579,20 @@ impl Reference {
 
     /// Does the name mean this call of this thread, and which time?
     fn occurrence(thread: &str, label: &str, name: &str) -> Option<usize> {
-        let after_thread = name.strip_prefix(thread).and_then(|rest| rest.strip_prefix('.'));
-        [Some(name), after_thread].into_iter().flatten().find_map(|name| {
-            match name.strip_prefix(label)? {
+        let after_thread = name
+            .strip_prefix(thread)
+            .and_then(|rest| rest.strip_prefix('.'));
+        [Some(name), after_thread]
+            .into_iter()
+            .flatten()
+            .find_map(|name| match name.strip_prefix(label)? {
                 "" => Some(0),
-                rest => rest.strip_prefix('.')?.parse::<usize>().ok()?.checked_sub(1),
-            }
-        })
+                rest => rest
+                    .strip_prefix('.')?
+                    .parse::<usize>()
+                    .ok()?
+                    .checked_sub(1),
+            })
     }
 }
 
@@ -510,10 +622,22 @@ fn check_expectation(
         check_known(&place.key("port"), "port", "ports", name, variables)?;
     }
     for name in expectation.waiters.iter().flatten() {
-        check_known(&place.key("waiters"), "thread", "threads", name, &program.thread_names)?;
+        check_known(
+            &place.key("waiters"),
+            "thread",
+            "threads",
+            name,
+            &program.thread_names,
+        )?;
     }
     if let Some(name) = &expectation.thread {
-        check_known(&place.key("thread"), "thread", "threads", name, &program.thread_names)?;
+        check_known(
+            &place.key("thread"),
+            "thread",
+            "threads",
+            name,
+            &program.thread_names,
+        )?;
     }
     if let Some(state) = &expectation.state
         && !STATES.contains(&state.as_str())
@@ -522,7 +646,13 @@ fn check_expectation(
         return unknown(&place.key("state"), message, "states", state, STATES);
     }
     if let Some(name) = &expectation.counter {
-        check_known(&place.key("counter"), "counter", "counters", name, &program.counter_names)?;
+        check_known(
+            &place.key("counter"),
+            "counter",
+            "counters",
+            name,
+            &program.counter_names,
+        )?;
     }
     if let Some(name) = &expectation.marked {
         let sets = "sets that `mark` fills";
@@ -530,7 +660,10 @@ fn check_expectation(
     }
     for name in expectation.under.iter().flat_map(OneOrMore::as_slice) {
         let and_newer = name.strip_suffix('+').filter(|name| is_windows(name));
-        if Profile::find(name).or_else(|| Profile::find(and_newer?)).is_none() {
+        if Profile::find(name)
+            .or_else(|| Profile::find(and_newer?))
+            .is_none()
+        {
             let profiles = Profile::ALL.iter().map(|profile| profile.name);
             let message = format!("there is no profile \"{name}\".");
             return unknown(&place.key("under"), message, "profiles", name, profiles);
@@ -565,7 +698,11 @@ fn check_facts(place: &Place, expectation: &Expectation) -> Result<(), WorkloadE
     let [(subject, facts)] = subjects[..] else {
         return match subjects[..] {
             [] => error(place, "this expectation is about nothing.", help),
-            _ => error(place, "this expectation is about several things at once.", help),
+            _ => error(
+                place,
+                "this expectation is about several things at once.",
+                help,
+            ),
         };
     };
     let takes = format!("With `{subject}` go: {}.", facts.join(", "));
@@ -574,7 +711,10 @@ fn check_facts(place: &Place, expectation: &Expectation) -> Result<(), WorkloadE
         .map(String::as_str)
         .find(|key| *key != "under" && key != subject && !facts.contains(key));
     if let Some(stray) = stray {
-        let key = FACTS.iter().flat_map(|(_, facts)| facts.iter()).find(|key| **key == stray);
+        let key = FACTS
+            .iter()
+            .flat_map(|(_, facts)| facts.iter())
+            .find(|key| **key == stray);
         return Err(WorkloadError {
             place: key.map_or_else(|| place.clone(), |key| place.key(key)),
             message: format!("`{stray}` says nothing about a {subject}."),
@@ -583,16 +723,28 @@ fn check_facts(place: &Place, expectation: &Expectation) -> Result<(), WorkloadE
         });
     }
     if !facts.iter().any(|fact| has(fact)) {
-        return error(place, format!("this says nothing about the {subject}."), takes);
+        return error(
+            place,
+            format!("this says nothing about the {subject}."),
+            takes,
+        );
     }
     Ok(())
 }
 
 fn check_words(place: &Place, expectation: &Expectation) -> Result<(), WorkloadError> {
-    let words = expectation.is.as_ref().map(OneOrMore::as_slice).unwrap_or_default();
+    let words = expectation
+        .is
+        .as_ref()
+        .map(OneOrMore::as_slice)
+        .unwrap_or_default();
     let place_of_words = place.key("is");
     if words.is_empty() {
-        return error(&place_of_words, "the list is empty, so nothing would do.", "");
+        return error(
+            &place_of_words,
+            "the list is empty, so nothing would do.",
+            "",
+        );
     }
     for word in words {
         if !RESULTS.contains(&word.as_str()) {
@@ -621,16 +773,27 @@ fn check_result(program: &Program, place: &Place, name: &str) -> Result<(), Work
     match references.as_slice() {
         [_] => Ok(()),
         [] => {
-            let mut labels: Vec<String> =
-                Reference::calls(program).map(|(_, label)| label.to_owned()).collect();
+            let mut labels: Vec<String> = Reference::calls(program)
+                .map(|(_, label)| label.to_owned())
+                .collect();
             labels.sort_unstable();
             labels.dedup();
             let names: Vec<&str> = labels.iter().map(String::as_str).collect();
-            unknown(place, format!("no call is labelled \"{name}\"."), "labels", name, names)
+            unknown(
+                place,
+                format!("no call is labelled \"{name}\"."),
+                "labels",
+                name,
+                names,
+            )
         }
         several => {
             let full = |reference: &Reference| {
-                format!("{}.{}", program.thread_name(reference.thread), reference.label)
+                format!(
+                    "{}.{}",
+                    program.thread_name(reference.thread),
+                    reference.label
+                )
             };
             let names: Vec<_> = several.iter().map(full).collect();
             Err(WorkloadError {

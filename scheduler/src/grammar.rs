@@ -143,10 +143,19 @@ pub const STEPS: &[(&str, &[&str], &[&str])] = &[
 pub fn step_key(name: &str) -> Option<&'static str> {
     const OTHERS: &[&str] = &["call", "label"];
     let steps = STEPS.iter().flat_map(|(name, required, optional)| {
-        std::iter::once(name).chain(required.iter()).chain(optional.iter())
+        std::iter::once(name)
+            .chain(required.iter())
+            .chain(optional.iter())
     });
-    let calls = CALLS.iter().flat_map(|call| call.required.iter().chain(call.optional));
-    OTHERS.iter().chain(steps).chain(calls).copied().find(|key| *key == name)
+    let calls = CALLS
+        .iter()
+        .flat_map(|call| call.required.iter().chain(call.optional));
+    OTHERS
+        .iter()
+        .chain(steps)
+        .chain(calls)
+        .copied()
+        .find(|key| *key == name)
 }
 
 /// The signature of the call of this name.

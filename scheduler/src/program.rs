@@ -248,7 +248,9 @@ impl Program {
         for file in &workload.files {
             let (_, handle) = system.add_file(main, file.overlapped);
             bind(&file.name, handle);
-            let port = ports.iter().find(|(name, _)| Some(*name) == file.port.as_deref());
+            let port = ports
+                .iter()
+                .find(|(name, _)| Some(*name) == file.port.as_deref());
             if let Some(&(_, port)) = port {
                 // Cannot fail: the file is fresh, and `compile` has refused synchronous ones.
                 let _ = system.associate_file(main, handle, port, file.key.unwrap_or_default().0);

@@ -133,8 +133,8 @@ impl<'p, S: Strategy> Run<'p, S> {
         options: Options,
     ) -> Result<Self, RunError> {
         let threads = program.threads.len();
-        let state = State::initial(program, semantics)
-            .map_err(|error| describe(program, None, error))?;
+        let state =
+            State::initial(program, semantics).map_err(|error| describe(program, None, error))?;
         Ok(Self {
             program,
             strategy,
@@ -211,12 +211,16 @@ impl<'p, S: Strategy> Run<'p, S> {
             };
             self.now_ns = next;
         }
-        let chosen = self.strategy.choose(&self.choices).map_err(RunError::Replay)?;
+        let chosen = self
+            .strategy
+            .choose(&self.choices)
+            .map_err(RunError::Replay)?;
         let choice = self.choices[chosen];
         let thread = choice.thread();
         self.steps += 1;
         watch.step_begins(self.now_ns);
-        if let (Choice::Step(_), Op::Compute(duration)) = (choice, self.state.op(self.program, thread))
+        if let (Choice::Step(_), Op::Compute(duration)) =
+            (choice, self.state.op(self.program, thread))
         {
             watch.does(thread, self.state.op(self.program, thread));
             let end = self.later(*duration)?;
@@ -319,7 +323,10 @@ impl<'p, S: Strategy> Run<'p, S> {
             .thread_ids()
             .filter(|thread| self.state.system.thread(*thread).can_call())
             .filter_map(|thread| self.busy_until_ns[thread.index()]);
-        timeouts.chain(computations).filter(|&at| at > self.now_ns).min()
+        timeouts
+            .chain(computations)
+            .filter(|&at| at > self.now_ns)
+            .min()
     }
 
     /// The moment at which something that takes so long is over.
@@ -330,7 +337,10 @@ impl<'p, S: Strategy> Run<'p, S> {
         } else {
             self.strategy.value(most).map_err(RunError::Replay)?
         };
-        Ok(self.now_ns.saturating_add(duration_ns).saturating_add(stretch))
+        Ok(self
+            .now_ns
+            .saturating_add(duration_ns)
+            .saturating_add(stretch))
     }
 }
 
@@ -339,7 +349,12 @@ fn describe(program: &Program, state: Option<&State>, error: StepError) -> RunEr
     match error {
         StepError::Spins(thread) => {
             let at = state.map_or(0, |state| state.threads[thread.index()].at as usize);
-            let place = program.code(thread).places.get(at).cloned().unwrap_or_default();
+            let place = program
+                .code(thread)
+                .places
+                .get(at)
+                .cloned()
+                .unwrap_or_default();
             RunError::Spins {
                 thread: program.thread_name(thread).to_owned(),
                 place: place.to_string(),

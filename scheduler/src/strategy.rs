@@ -4,10 +4,7 @@
 //! random quantity take. Its answers *are* the schedule; [`Recorded`] notes them, [`Replay`] gives
 //! them again.
 
-use crate::{
-    program::Program,
-    state::Choice,
-};
+use crate::{program::Program, state::Choice};
 use iocp_model::ThreadId;
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
@@ -98,7 +95,10 @@ impl Strategy for Pct {
             .unwrap_or(0);
         // A thread with several choices (time-out or packet) has no order among them: draw.
         let thread = choices[first].thread();
-        let of_thread = choices.iter().filter(|choice| choice.thread() == thread).count();
+        let of_thread = choices
+            .iter()
+            .filter(|choice| choice.thread() == thread)
+            .count();
         let chosen = first + below(&mut self.rng, of_thread);
         if self.drops.first().is_some_and(|&drop| drop <= self.step) {
             self.drops.remove(0);
@@ -219,11 +219,18 @@ impl Strategy for Replay {
             message,
         };
         let Answer::Choice(wanted) = answer else {
-            return Err(wrong("the schedule has a value where a choice is due".into()));
+            return Err(wrong(
+                "the schedule has a value where a choice is due".into(),
+            ));
         };
-        choices.iter().position(|choice| *choice == wanted).ok_or_else(|| {
-            wrong(format!("{wanted:?} cannot happen here; possible: {choices:?}"))
-        })
+        choices
+            .iter()
+            .position(|choice| *choice == wanted)
+            .ok_or_else(|| {
+                wrong(format!(
+                    "{wanted:?} cannot happen here; possible: {choices:?}"
+                ))
+            })
     }
 
     fn value(&mut self, most: u64) -> Result<u64, ReplayError> {

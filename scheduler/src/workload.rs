@@ -460,7 +460,9 @@ impl Time {
         }
         let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let (number, unit) = text.split_at(digits);
-        let (_, unit_ns) = Self::UNITS.into_iter().find(|(name, _)| *name == unit.trim())?;
+        let (_, unit_ns) = Self::UNITS
+            .into_iter()
+            .find(|(name, _)| *name == unit.trim())?;
         let ns = match number.split_once('.') {
             None => number.parse::<u64>().ok()?.checked_mul(unit_ns)?,
             Some((whole, fraction)) => {

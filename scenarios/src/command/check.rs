@@ -167,7 +167,13 @@ impl Exit {
             .verdicts
             .iter()
             .map(Judged::exit)
-            .fold(self, |worst, exit| if rank(exit) > rank(worst) { exit } else { worst })
+            .fold(self, |worst, exit| {
+                if rank(exit) > rank(worst) {
+                    exit
+                } else {
+                    worst
+                }
+            })
     }
 }
 
@@ -184,7 +190,8 @@ fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
             files.push(path.clone());
             continue;
         }
-        let entries = std::fs::read_dir(path).map_err(|error| Problem::file("read", path, &error))?;
+        let entries =
+            std::fs::read_dir(path).map_err(|error| Problem::file("read", path, &error))?;
         let before = files.len();
         files.extend(
             entries
@@ -194,7 +201,10 @@ fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
         );
         files[before..].sort();
         if files.len() == before {
-            return Err(Problem::new(format!("there is no *.jsonl file in {}", path.display())));
+            return Err(Problem::new(format!(
+                "there is no *.jsonl file in {}",
+                path.display()
+            )));
         }
     }
     Ok(files)
@@ -214,8 +224,10 @@ fn check(
             Trace::read(BufReader::with_capacity(1 << 16, file)).map_err(readable)?
         }
     };
-    let mut workload: Workload = serde_json::from_value(trace.header.scenario.clone())
-        .map_err(|error| format!("{name}: line 1: the header's scenario cannot be read: {error}"))?;
+    let mut workload: Workload =
+        serde_json::from_value(trace.header.scenario.clone()).map_err(|error| {
+            format!("{name}: line 1: the header's scenario cannot be read: {error}")
+        })?;
     // A limit of 0 means the processors of the machine that was recorded (PORT-06).
     workload.machine.processors = u16::try_from(trace.header.processors).ok();
     let program = Program::compile(&workload)
@@ -270,7 +282,10 @@ fn accept(path: &Path, checked: &Checked) -> Result<()> {
             Verdict::Diverges(_) => Expected::Diverges,
             Verdict::NoVerdict { .. } => continue,
         };
-        trace.header.expect.insert(judged.profile.name.to_owned(), found);
+        trace
+            .header
+            .expect
+            .insert(judged.profile.name.to_owned(), found);
     }
     let write = || {
         // Beside the old file first: nothing is lost if this fails half-way.
@@ -291,12 +306,30 @@ fn line(out: &mut impl Write, checked: &Checked) -> std::io::Result<()> {
         .iter()
         .map(|judged| format!("{} {}", judged.profile.name, judged.word()))
         .collect();
-    let worst = checked.verdicts.iter().map(Judged::exit).max().unwrap_or(Exit::Holds);
+    let worst = checked
+        .verdicts
+        .iter()
+        .map(Judged::exit)
+        .max()
+        .unwrap_or(Exit::Holds);
     let expected = match worst {
-        Exit::Holds if checked.verdicts.iter().any(|judged| judged.expected.is_some()) => "as expected",
+        Exit::Holds
+            if checked
+                .verdicts
+                .iter()
+                .any(|judged| judged.expected.is_some()) =>
+        {
+            "as expected"
+        }
         Exit::Holds => "",
         Exit::NoVerdict => "no verdict",
-        _ if checked.verdicts.iter().any(|judged| judged.expected.is_some()) => "NOT AS EXPECTED",
+        _ if checked
+            .verdicts
+            .iter()
+            .any(|judged| judged.expected.is_some()) =>
+        {
+            "NOT AS EXPECTED"
+        }
         _ => "DIVERGES",
     };
     let text = format!(
@@ -335,7 +368,9 @@ fn explain(
                 checked.file, checked.events
             )?;
         }
-        Verdict::Diverges(divergence) => divergence_in_full(out, checked, profile, divergence, arguments)?,
+        Verdict::Diverges(divergence) => {
+            divergence_in_full(out, checked, profile, divergence, arguments)?
+        }
     }
     Ok(())
 }
@@ -355,7 +390,13 @@ fn divergence_in_full(
         more_states,
         ..
     } = divergence;
-    writeln!(out, "\n  {}: no schedule of {profile} explains event {} of {}.", checked.file, event + 1, checked.events)?;
+    writeln!(
+        out,
+        "\n  {}: no schedule of {profile} explains event {} of {}.",
+        checked.file,
+        event + 1,
+        checked.events
+    )?;
     writeln!(out, "\n  As far as it is explained:\n")?;
     let prefix = Trace {
         header: checked.trace.header.clone(),
@@ -371,7 +412,15 @@ fn divergence_in_full(
         writeln!(out, "    {row}")?;
     }
     writeln!(out, "\n  Then the recording: {recorded}.")?;
-    writeln!(out, "  The model there{}:", if states.len() == 1 { "" } else { ", in one of these states" })?;
+    writeln!(
+        out,
+        "  The model there{}:",
+        if states.len() == 1 {
+            ""
+        } else {
+            ", in one of these states"
+        }
+    )?;
     for state in states {
         writeln!(out, "    {}", describe_state(&checked.program, state))?;
     }
@@ -393,14 +442,25 @@ fn divergence_in_full(
 fn describe_state(program: &Program, state: &State) -> String {
     let mut ports = Vec::new();
     for (index, port) in state.system.ports().iter().enumerate() {
-        let name = iocp_model::PortId::new(index).map(|id| program.port_name(id)).unwrap_or_default();
-        let waiters: Vec<_> = port.waiters.iter().map(|&waiter| program.thread_name(waiter)).collect();
+        let name = iocp_model::PortId::new(index)
+            .map(|id| program.port_name(id))
+            .unwrap_or_default();
+        let waiters: Vec<_> = port
+            .waiters
+            .iter()
+            .map(|&waiter| program.thread_name(waiter))
+            .collect();
         let waiters = if waiters.is_empty() {
             "nobody waits".to_owned()
         } else {
             format!("waiting {}", waiters.join(" "))
         };
-        ports.push(format!("{name}: depth {}, active {} of {}, {waiters}", port.depth(), port.active, port.limit));
+        ports.push(format!(
+            "{name}: depth {}, active {} of {}, {waiters}",
+            port.depth(),
+            port.active,
+            port.limit
+        ));
     }
     ports.join("; ")
 }
@@ -414,7 +474,12 @@ fn summary(
     let judged = || all.iter().flat_map(|checked| &checked.verdicts);
     let as_expected = all
         .iter()
-        .filter(|checked| checked.verdicts.iter().all(|judged| judged.exit() == Exit::Holds))
+        .filter(|checked| {
+            checked
+                .verdicts
+                .iter()
+                .all(|judged| judged.exit() == Exit::Holds)
+        })
         .count();
     let mut profiles: Vec<&str> = judged().map(|judged| judged.profile.name).collect();
     profiles.sort_unstable();
@@ -423,25 +488,46 @@ fn summary(
         .iter()
         .map(|name| {
             let count = |word: &str| {
-                judged().filter(|judged| judged.profile.name == *name && judged.word() == word).count()
+                judged()
+                    .filter(|judged| judged.profile.name == *name && judged.word() == word)
+                    .count()
             };
-            let mut text = format!("{name}: {} conform, {} diverge", count("conforms"), count("diverges"));
+            let mut text = format!(
+                "{name}: {} conform, {} diverge",
+                count("conforms"),
+                count("diverges")
+            );
             if count("no verdict") > 0 {
                 text += &format!(", {} without verdict", count("no verdict"));
             }
             text
         })
         .collect();
-    let expecting = all
-        .iter()
-        .any(|checked| checked.verdicts.iter().any(|judged| judged.expected.is_some()));
-    let fine = if expecting { "as expected" } else { "conforming" };
+    let expecting = all.iter().any(|checked| {
+        checked
+            .verdicts
+            .iter()
+            .any(|judged| judged.expected.is_some())
+    });
+    let fine = if expecting {
+        "as expected"
+    } else {
+        "conforming"
+    };
     writeln!(
         out,
         "\n{}, {as_expected} {fine}{}{}. {seconds:.1} s.",
         super::counted(all.len(), "recording"),
-        if unreadable > 0 { format!(", {unreadable} unreadable") } else { String::new() },
-        if counts.is_empty() { String::new() } else { format!(" ({})", counts.join("; ")) },
+        if unreadable > 0 {
+            format!(", {unreadable} unreadable")
+        } else {
+            String::new()
+        },
+        if counts.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", counts.join("; "))
+        },
     )
 }
 
@@ -464,8 +550,9 @@ fn json(all: &[Checked], unreadable: usize) -> serde_json::Value {
                         value["recorded"] = divergence.recorded.clone().into();
                         value["possible"] = divergence.possible.clone().into();
                         let states = divergence.states.iter();
-                        let states: Vec<_> =
-                            states.map(|state| describe_state(&checked.program, state)).collect();
+                        let states: Vec<_> = states
+                            .map(|state| describe_state(&checked.program, state))
+                            .collect();
                         value["states"] = states.into();
                     }
                     value

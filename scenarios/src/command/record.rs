@@ -55,15 +55,26 @@ pub(super) use on_windows::run;
 
 #[cfg(windows)]
 mod on_windows {
-    use super::{super::{Exit, Problem, find_scenario}, Arguments, Result};
+    use super::{
+        super::{Exit, Problem, find_scenario},
+        Arguments, Result,
+    };
     use crate::catalogue;
     use iocp_scheduler::native::{self, Options, RecordError};
     use iocp_traces::{Producer, Trace, Writer};
-    use std::{fs::File, io, path::{Path, PathBuf}, time::Duration};
+    use std::{
+        fs::File,
+        io,
+        path::{Path, PathBuf},
+        time::Duration,
+    };
 
     pub(in super::super) fn run(arguments: &Arguments) -> Result {
         let names: Vec<String> = if arguments.all {
-            catalogue::all().iter().map(|entry| entry.name.to_owned()).collect()
+            catalogue::all()
+                .iter()
+                .map(|entry| entry.name.to_owned())
+                .collect()
         } else {
             arguments.scenarios.clone()
         };
@@ -89,7 +100,11 @@ mod on_windows {
                         println!("{}  {} events", path.display(), recording.events.len());
                         made += 1;
                     }
-                    Err(error @ (RecordError::NotRecordable(_) | RecordError::Processors { .. } | RecordError::Missing(_))) => {
+                    Err(
+                        error @ (RecordError::NotRecordable(_)
+                        | RecordError::Processors { .. }
+                        | RecordError::Missing(_)),
+                    ) => {
                         println!("{name}: skipped: {error}");
                         skipped += 1;
                         break;
@@ -101,13 +116,22 @@ mod on_windows {
                 }
             }
         }
-        println!("{made} recordings made, {skipped} scenarios skipped, {failed} recordings failed.");
-        Ok(if failed > 0 { Exit::NoVerdict } else { Exit::Holds })
+        println!(
+            "{made} recordings made, {skipped} scenarios skipped, {failed} recordings failed."
+        );
+        Ok(if failed > 0 {
+            Exit::NoVerdict
+        } else {
+            Exit::Holds
+        })
     }
 
     /// `lifo-release--wine-8.0--1.jsonl`: the scenario, the kernel that was recorded, the turn.
     fn path(folder: &Path, recording: &Trace, turn: u32) -> PathBuf {
-        let scenario = recording.header.scenario["name"].as_str().unwrap_or("scenario").to_owned();
+        let scenario = recording.header.scenario["name"]
+            .as_str()
+            .unwrap_or("scenario")
+            .to_owned();
         let kernel = match &recording.header.producer {
             Producer::Windows { build, .. } => format!("windows-{build}"),
             Producer::Wine { version, .. } => format!("wine-{version}"),
@@ -115,7 +139,13 @@ mod on_windows {
         };
         let kernel: String = kernel
             .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || "-.".contains(c) { c } else { '-' })
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || "-.".contains(c) {
+                    c
+                } else {
+                    '-'
+                }
+            })
             .collect();
         folder.join(format!("{scenario}--{kernel}--{turn}.jsonl"))
     }

@@ -33,11 +33,15 @@ pub(super) fn run(arguments: &Arguments) -> Result {
             let near = nearest(id, rules::all().map(|rule| rule.id))
                 .map(|near| format!(" Did you mean {near}?"))
                 .unwrap_or_default();
-            return Err(Problem::new(format!("there is no rule or section \"{id}\".{near}")));
+            return Err(Problem::new(format!(
+                "there is no rule or section \"{id}\".{near}"
+            )));
         }
     }
     let wanted = |row: &Row| {
-        let named = ids.iter().any(|id| row.rule.id == id || row.rule.section().prefix == id);
+        let named = ids
+            .iter()
+            .any(|id| row.rule.id == id || row.rule.section().prefix == id);
         if !ids.is_empty() {
             return named;
         }
@@ -69,7 +73,12 @@ pub(super) fn run(arguments: &Arguments) -> Result {
 }
 
 fn confidence(row: &Row) -> String {
-    let words: Vec<_> = row.rule.confidence.iter().map(|one| one.abbreviation()).collect();
+    let words: Vec<_> = row
+        .rule
+        .confidence
+        .iter()
+        .map(|one| one.abbreviation())
+        .collect();
     words.join("+")
 }
 
@@ -97,7 +106,11 @@ fn table(out: &mut impl Write, rows: &[Row], gaps: bool) -> std::io::Result<()> 
         )?;
     }
     let scope = rows.iter().filter(|row| row.rule.in_scope()).count();
-    let count = |has: fn(&Row) -> bool| rows.iter().filter(|row| row.rule.in_scope() && has(row)).count();
+    let count = |has: fn(&Row) -> bool| {
+        rows.iter()
+            .filter(|row| row.rule.in_scope() && has(row))
+            .count()
+    };
     if gaps {
         writeln!(out, "\n{scope} rules in scope lack code or a test.")
     } else {
@@ -140,9 +153,16 @@ fn in_full(out: &mut impl Write, row: &Row) -> std::io::Result<()> {
 fn other(out: &mut impl Write, id: &str) -> std::io::Result<()> {
     let mut tell = |says: String, rules: &[rules::RuleId], more: [(&str, &str); 2]| {
         let width = super::terminal_width();
-        writeln!(out, "{}", super::wrapped(&format!("{id}  {says}"), width, 0))?;
+        writeln!(
+            out,
+            "{}",
+            super::wrapped(&format!("{id}  {says}"), width, 0)
+        )?;
         let about: Vec<_> = rules.iter().map(|rule| rule.id()).collect();
-        for (name, text) in [("rules", about.join(", ").as_str())].into_iter().chain(more) {
+        for (name, text) in [("rules", about.join(", ").as_str())]
+            .into_iter()
+            .chain(more)
+        {
             if !text.is_empty() {
                 let text = super::wrapped(text, width.saturating_sub(13).max(30), 13);
                 writeln!(out, "  {name:<11}{text}")?;
@@ -151,12 +171,23 @@ fn other(out: &mut impl Write, id: &str) -> std::io::Result<()> {
         Ok(())
     };
     if let Some(question) = rules::question(id) {
-        tell(question.says.to_owned(), question.rules, [("", ""), ("", "")])
+        tell(
+            question.says.to_owned(),
+            question.rules,
+            [("", ""), ("", "")],
+        )
     } else if let Some(disagreement) = rules::disagreement(id) {
         let verdict = ("here", disagreement.verdict);
-        tell(disagreement.says.to_owned(), disagreement.rules, [verdict, ("", "")])
+        tell(
+            disagreement.says.to_owned(),
+            disagreement.rules,
+            [verdict, ("", "")],
+        )
     } else if let Some(observation) = rules::observation(id) {
-        let more = [("source", observation.source), ("before", observation.before)];
+        let more = [
+            ("source", observation.source),
+            ("before", observation.before),
+        ];
         tell(observation.says.to_owned(), observation.rules, more)
     } else {
         Ok(())

@@ -1,6 +1,8 @@
 //! `iocp run`: one schedule of a scenario on the model.
 
-use super::{Exit, Format, Problem, Result, find_scenario, output, print_json, profile, read_at_most};
+use super::{
+    Exit, Format, Problem, Result, find_scenario, output, print_json, profile, read_at_most,
+};
 use clap::{Args, ValueEnum};
 use iocp_model::{Call, Observer, Profile, Returned, ThreadId, ThreadState, rules::RuleId};
 use iocp_scheduler::{
@@ -15,7 +17,7 @@ use iocp_traces::{Event, Header, Trace, Writer, columns};
 use std::{
     fs::File,
     io::{BufWriter, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 /// The longest schedule that is read, in bytes.
@@ -81,7 +83,12 @@ impl Strategies {
 
     fn make(self, seed: u64, program: &Program) -> Box<dyn Strategy> {
         // A change for every tenth op or so, three of them: enough for bugs of depth four.
-        let steps = program.codes.iter().map(|code| code.ops.len() as u64).sum::<u64>() * 10;
+        let steps = program
+            .codes
+            .iter()
+            .map(|code| code.ops.len() as u64)
+            .sum::<u64>()
+            * 10;
         match self {
             Self::Random => Box::new(Random::new(seed)),
             Self::Pct => Box::new(Pct::new(seed, program.threads.len(), steps, 4)),
@@ -115,15 +122,24 @@ pub(super) fn run(arguments: &Arguments) -> Result {
     let mut jitter_percent = arguments.jitter;
     if let Some(schedule) = &replayed {
         profile = Profile::find(&schedule.profile).ok_or_else(|| {
-            Problem::new(format!("the schedule is for the unknown profile \"{}\"", schedule.profile))
+            Problem::new(format!(
+                "the schedule is for the unknown profile \"{}\"",
+                schedule.profile
+            ))
         })?;
         jitter_percent = schedule.jitter_percent;
     }
     let strategy: Box<dyn Strategy> = match &replayed {
-        Some(schedule) => Box::new(Replay::new(schedule.answers(program).map_err(Problem::new)?)),
+        Some(schedule) => Box::new(Replay::new(
+            schedule.answers(program).map_err(Problem::new)?,
+        )),
         None => arguments.strategy.make(arguments.seed, program),
     };
-    let name = if replayed.is_some() { "replay" } else { arguments.strategy.name() };
+    let name = if replayed.is_some() {
+        "replay"
+    } else {
+        arguments.strategy.name()
+    };
     let header = header(program, profile.name, name, arguments.seed);
     let options = Options {
         most_steps: arguments.most_steps,
@@ -197,7 +213,7 @@ fn again(arguments: &Arguments, profile: Profile) -> String {
     again
 }
 
-fn read_schedule(path: &PathBuf, program: &Program) -> Result<Schedule> {
+fn read_schedule(path: &Path, program: &Program) -> Result<Schedule> {
     let bytes = read_at_most(path, MOST_SCHEDULE_BYTES)?;
     let schedule: Schedule = serde_json::from_slice(&bytes).map_err(|error| {
         Problem::new(format!(
@@ -225,7 +241,7 @@ fn read_schedule(path: &PathBuf, program: &Program) -> Result<Schedule> {
     Ok(schedule)
 }
 
-fn save_schedule(path: &PathBuf, schedule: &Schedule) -> Result<()> {
+fn save_schedule(path: &Path, schedule: &Schedule) -> Result<()> {
     let write = || {
         let mut out = BufWriter::new(File::create(path)?);
         serde_json::to_writer_pretty(&mut out, schedule)?;
@@ -244,9 +260,10 @@ fn waiting(program: &Program, state: &State) -> Vec<String> {
         match (thread.state, thread.frame) {
             (ThreadState::Terminated, _) => None,
             (ThreadState::Suspended, _) => Some(format!("{name} is suspended")),
-            (ThreadState::Waiting, Frame::Dequeue(dequeue)) => {
-                Some(format!("{name} waits on {}", program.port_name(dequeue.port)))
-            }
+            (ThreadState::Waiting, Frame::Dequeue(dequeue)) => Some(format!(
+                "{name} waits on {}",
+                program.port_name(dequeue.port)
+            )),
             (ThreadState::Waiting, Frame::Wait(wait)) => Some(match wait.target {
                 Target::Port(port) => {
                     format!("{name} waits on the handle of {}", program.port_name(port))
@@ -293,8 +310,16 @@ impl Output {
     fn new(arguments: &Arguments, header: &Header) -> Result<Self> {
         let file = match &arguments.trace {
             Some(path) => {
-                let open = || Writer::new(BufWriter::with_capacity(1 << 16, File::create(path)?), header);
-                Some((path.clone(), open().map_err(|error| Problem::file("write", path, &error))?))
+                let open = || {
+                    Writer::new(
+                        BufWriter::with_capacity(1 << 16, File::create(path)?),
+                        header,
+                    )
+                };
+                Some((
+                    path.clone(),
+                    open().map_err(|error| Problem::file("write", path, &error))?,
+                ))
             }
             None => None,
         };
@@ -421,7 +446,10 @@ impl Report {
         write!(out, "{}", columns::columns(&trace, &options))?;
         let hidden = self.count - self.events.len() as u64;
         if hidden > 0 {
-            writeln!(out, "\n{hidden} more events are not shown; --show N shows more, --trace FILE writes all.")?;
+            writeln!(
+                out,
+                "\n{hidden} more events are not shown; --show N shows more, --trace FILE writes all."
+            )?;
         }
         writeln!(out)?;
         let time = moment(self.now_ns);
@@ -429,7 +457,11 @@ impl Report {
         match self.end {
             End::Finished => writeln!(out, "All threads ended, after {steps} steps, at {time}.")?,
             End::Settled => {
-                writeln!(out, "Nothing more can happen, after {steps} steps, at {time}: {}.", self.waiting.join("; "))?;
+                writeln!(
+                    out,
+                    "Nothing more can happen, after {steps} steps, at {time}: {}.",
+                    self.waiting.join("; ")
+                )?;
             }
             End::OutOfSteps => writeln!(
                 out,

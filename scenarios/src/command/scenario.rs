@@ -81,9 +81,17 @@ fn list(rule: Option<&str>, format: Format) -> Result {
         return Ok(Exit::Holds);
     }
     let mut out = output();
-    let width = scenarios.iter().map(|scenario| scenario.workload.name.len()).max().unwrap_or(0);
+    let width = scenarios
+        .iter()
+        .map(|scenario| scenario.workload.name.len())
+        .max()
+        .unwrap_or(0);
     for scenario in &scenarios {
-        writeln!(out, "{:width$}  {}", scenario.workload.name, scenario.workload.title)?;
+        writeln!(
+            out,
+            "{:width$}  {}",
+            scenario.workload.name, scenario.workload.title
+        )?;
     }
     writeln!(
         out,

@@ -72,10 +72,18 @@ pub(super) fn compare(arguments: &Compare) -> Result {
     } else {
         let mut out = output();
         match &difference {
-            None => writeln!(out, "The traces are the same: {} events.", first.events.len())?,
+            None => writeln!(
+                out,
+                "The traces are the same: {} events.",
+                first.events.len()
+            )?,
             Some(difference) => writeln!(out, "{difference}")?,
         }
         out.flush()?;
     }
-    Ok(if difference.is_none() { Exit::Holds } else { Exit::Violated })
+    Ok(if difference.is_none() {
+        Exit::Holds
+    } else {
+        Exit::Violated
+    })
 }

@@ -269,7 +269,8 @@ impl Session {
         let depth = self.system.port(port).depth() as u32;
         let outcome = if post.head {
             // No call inserts in front (PKT-14): it is a driver's doing, in whoever runs it.
-            self.apply(Action::InsertAs(caller, insert)).map(|_| Ok(depth))
+            self.apply(Action::InsertAs(caller, insert))
+                .map(|_| Ok(depth))
         } else {
             let call = Call::NtSetIoCompletion {
                 port: handle,

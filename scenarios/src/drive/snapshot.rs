@@ -9,8 +9,8 @@ use super::{
     session::{MOST_USER_APCS, Session},
 };
 use iocp_model::{
-    Action, Api, Dequeue, DequeuePhase, Event, Frame, Handle, Observer, Port, PortId, PortLife, Profile,
-    System, Target, Thread, ThreadId, ThreadState, Timeout, Wait, WaitPhase, invariants,
+    Action, Api, Dequeue, DequeuePhase, Event, Frame, Handle, Observer, Port, PortId, PortLife,
+    Profile, System, Target, Thread, ThreadId, ThreadState, Timeout, Wait, WaitPhase, invariants,
     profile::{OnClose, SelfInsert, SuspendedWaiter},
 };
 use serde::{Deserialize, Serialize};
@@ -330,8 +330,7 @@ fn restore_thread(session: &Session, saved: &SavedThread) -> Result<Thread, Refu
         None => (false, Timeout::Infinite),
     };
     let blocked = thread.state == ThreadState::Waiting;
-    let keeps_place =
-        session.profile.semantics.suspended_waiter == SuspendedWaiter::KeepsPlace;
+    let keeps_place = session.profile.semantics.suspended_waiter == SuspendedWaiter::KeepsPlace;
     let ended = saved.state == SavedState::Ended;
     let stale = session.profile.semantics.self_insert == SelfInsert::StaleWaitReason
         && saved.state == SavedState::Running;

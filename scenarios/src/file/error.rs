@@ -109,7 +109,13 @@ fn clip(text: String) -> String {
 
 impl fmt::Display for ScenarioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { file, line, column, message, .. } = &*self.0;
+        let Inner {
+            file,
+            line,
+            column,
+            message,
+            ..
+        } = &*self.0;
         write!(f, "{file}:{line}:{column}: {message}")?;
         if !message.ends_with(['.', '?', '!']) {
             f.write_str(".")?;
@@ -128,8 +134,12 @@ impl miette::Diagnostic for ScenarioError {
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
         let Inner { text, span, .. } = &*self.0;
-        let start = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
-        let end = text[span.start..].find('\n').map_or(text.len(), |length| span.start + length);
+        let start = text[..span.start]
+            .rfind('\n')
+            .map_or(0, |newline| newline + 1);
+        let end = text[span.start..]
+            .find('\n')
+            .map_or(text.len(), |length| span.start + length);
         (!text.is_empty() && end - start <= LONGEST_LINE).then_some(self)
     }
 

@@ -88,9 +88,9 @@ fn innermost<'v, 't>(
     match value.get_ref() {
         // The span of a table that has a header is the header's, so its content is asked.
         DeValue::Table(table) => {
-            let inside = table.iter().any(|(key, value)| {
-                covers(&key.span(), span) || innermost(value, span).is_some()
-            });
+            let inside = table
+                .iter()
+                .any(|(key, value)| covers(&key.span(), span) || innermost(value, span).is_some());
             if inside {
                 Some(Some(table))
             } else {
@@ -113,7 +113,9 @@ pub(super) fn explain(source: &Source<'_>, message: &str, span: &Range<usize>) -
         && let Some((given, expected)) = rest.split_once('`')
     {
         let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-        let (owner, _) = path.split_last().map_or((&path[..0], ""), |(last, owner)| (owner, last));
+        let (owner, _) = path
+            .split_last()
+            .map_or((&path[..0], ""), |(last, owner)| (owner, last));
         let what = describe(owner);
         return match nearest(given, known.iter().copied()) {
             Some(near) => (
@@ -126,7 +128,10 @@ pub(super) fn explain(source: &Source<'_>, message: &str, span: &Range<usize>) -
             ),
         };
     }
-    if let Some(field) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+    if let Some(field) = message
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.strip_suffix('`'))
+    {
         let what = describe(&path);
         return (format!("{what} needs a `{field}`"), String::new());
     }
@@ -178,7 +183,11 @@ fn describe(path: &[&str]) -> String {
         Some(&"expect") => "an expectation".into(),
         Some(&"machine") => "the machine".into(),
         Some(&name) => {
-            let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+            let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) {
+                "an"
+            } else {
+                "a"
+            };
             format!("{article} {name}")
         }
     }
