@@ -16,7 +16,10 @@ use crate::{
     file::{self, Scenario},
     near::nearest,
 };
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{
+    CommandFactory, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use iocp_model::Profile;
 use std::{
     fmt::Display,
@@ -145,10 +148,7 @@ pub fn main() -> ExitCode {
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Drive(arguments) => drive::run(&arguments),
         Command::Scenario(arguments) => scenario::run(&arguments),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "iocp", &mut io::stdout());
-            Ok(Exit::Holds)
-        }
+        Command::Completions { shell } => completions(shell),
     };
     let exit = match result {
         Ok(exit) => exit,
@@ -163,6 +163,16 @@ pub fn main() -> ExitCode {
         }
     };
     ExitCode::from(exit as u8)
+}
+
+fn completions(shell: clap_complete::Shell) -> Result {
+    // Into memory first: the generator panics if it cannot write.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "iocp", &mut script);
+    let mut out = output();
+    out.write_all(&script)?;
+    out.flush()?;
+    Ok(Exit::Holds)
 }
 
 /// Finds a scenario: a file, or a name in the catalogue.
@@ -198,15 +208,10 @@ fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A profile by name, for clap.
-fn profile(name: &str) -> std::result::Result<Profile, String> {
-    Profile::find(name).ok_or_else(|| {
-        let names: Vec<_> = Profile::ALL.iter().map(|profile| profile.name).collect();
-        let near = nearest(name, names.iter().copied())
-            .map(|near| format!("did you mean \"{near}\"? "))
-            .unwrap_or_default();
-        format!("{near}the profiles are {}", names.join(", "))
-    })
+/// A profile by name, for clap: its help lists them, and a shell completes them.
+fn profiles() -> impl TypedValueParser<Value = Profile> {
+    PossibleValuesParser::new(Profile::ALL.iter().map(|profile| profile.name))
+        .map(|name| Profile::find(&name).unwrap_or_default())
 }
 
 /// Standard output, buffered. Flush it before the end: what is lost on drop is lost in silence.

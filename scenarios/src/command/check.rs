@@ -1,6 +1,6 @@
 //! `iocp check`: is each recording explained by some schedule of the model?
 
-use super::{Exit, Format, Problem, Result, output, print_json, profile};
+use super::{Exit, Format, Problem, Result, output, print_json, profiles};
 use crate::recordings;
 use clap::Args;
 use iocp_model::Profile;
@@ -22,7 +22,7 @@ pub(super) struct Arguments {
     files: Vec<PathBuf>,
     /// Check against these profiles only; without it, against those of which the recording's header
     /// expects something, or else against the newest Windows.
-    #[arg(long, value_parser = profile)]
+    #[arg(long, value_parser = profiles())]
     profile: Vec<Profile>,
     /// Assume up to so many waits that the recording does not show.
     #[arg(long, value_name = "WAITS", default_value_t = 0)]
@@ -224,6 +224,12 @@ fn check(
             Trace::read(BufReader::with_capacity(1 << 16, file)).map_err(readable)?
         }
     };
+    if trace.header.producer.is_recorded() && trace.settled_at_ns().is_none() {
+        return Err(format!(
+            "{name}: the recording stops before it says that nothing more happens: it was cut \
+             short. Take the whole file, or record it again."
+        ));
+    }
     let mut workload: Workload =
         serde_json::from_value(trace.header.scenario.clone()).map_err(|error| {
             format!("{name}: line 1: the header's scenario cannot be read: {error}")

@@ -1,6 +1,6 @@
 //! `iocp drive`: the model for another program.
 
-use super::{Exit, Result, profile};
+use super::{Exit, Result, profiles};
 use crate::drive::serve;
 use clap::Args;
 use iocp_model::Profile;
@@ -9,7 +9,7 @@ use std::io;
 #[derive(Args)]
 pub(super) struct Arguments {
     /// The kernel that the model is to be.
-    #[arg(long, default_value = Profile::WINDOWS_10_1607.name, value_parser = profile)]
+    #[arg(long, default_value = Profile::WINDOWS_10_1607.name, value_parser = profiles())]
     profile: Profile,
 }
 

@@ -1,7 +1,7 @@
 //! `iocp run`: one schedule of a scenario on the model.
 
 use super::{
-    Exit, Format, Problem, Result, find_scenario, output, print_json, profile, read_at_most,
+    Exit, Format, Problem, Result, find_scenario, output, print_json, profiles, read_at_most,
 };
 use clap::{Args, ValueEnum};
 use iocp_model::{Call, Observer, Profile, Returned, ThreadId, ThreadState, rules::RuleId};
@@ -20,6 +20,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// After how many steps a run is stopped, if nobody says otherwise.
+const MOST_STEPS: u64 = 1_000_000;
+
 /// The longest schedule that is read, in bytes.
 const MOST_SCHEDULE_BYTES: u64 = 256 << 20;
 
@@ -28,7 +31,7 @@ pub(super) struct Arguments {
     /// The scenario: a file, or a name in the catalogue.
     scenario: String,
     /// The kernel that the model is to be.
-    #[arg(long, default_value = Profile::WINDOWS_10_1607.name, value_parser = profile)]
+    #[arg(long, default_value = Profile::WINDOWS_10_1607.name, value_parser = profiles())]
     profile: Profile,
     /// The seed of the strategy.
     #[arg(long, default_value_t = 0)]
@@ -37,7 +40,7 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value_t = Strategies::Random)]
     strategy: Strategies,
     /// Replay this schedule instead (one that --save-schedule wrote).
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "strategy", "jitter"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "strategy", "jitter", "profile"])]
     replay: Option<PathBuf>,
     /// Write the schedule to this file.
     #[arg(long, value_name = "FILE")]
@@ -49,7 +52,12 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
     jitter: u32,
     /// Stop after so many steps.
-    #[arg(long, value_name = "STEPS", default_value_t = 1_000_000)]
+    #[arg(
+        long,
+        value_name = "STEPS",
+        default_value_t = MOST_STEPS,
+        value_parser = clap::value_parser!(u64).range(..=100_000_000)
+    )]
     most_steps: u64,
     /// Show at most so many events on the terminal.
     #[arg(long, value_name = "EVENTS", default_value_t = 2_000)]
@@ -166,6 +174,17 @@ pub(super) fn run(arguments: &Arguments) -> Result {
     let (steps, now_ns) = (run.steps(), run.now_ns());
     let waiting = waiting(program, run.state());
     let strategy = run.into_strategy();
+    if let Some(schedule) = &replayed
+        && strategy.steps.len() < schedule.steps.len()
+        && end != End::OutOfSteps
+    {
+        return Err(Problem::new(format!(
+            "the schedule has {} steps, and nothing more can happen after {} of them. Was it made \
+             from this scenario?",
+            schedule.steps.len(),
+            strategy.steps.len()
+        )));
+    }
     if let Some(path) = &arguments.save_schedule {
         let schedule = Schedule::new(program, profile.name, jitter_percent, &strategy.steps);
         save_schedule(path, &schedule)?;
@@ -194,11 +213,24 @@ pub(super) fn run(arguments: &Arguments) -> Result {
     })
 }
 
+/// A word for a shell: in quotes if it needs them.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./\\:+,=@%".contains(c);
+    match word {
+        _ if word.starts_with('-') => format!("./{word}"),
+        _ if !word.is_empty() && word.chars().all(plain) => word.to_owned(),
+        _ => format!("\"{word}\""),
+    }
+}
+
 /// The command that does the same again.
 fn again(arguments: &Arguments, profile: Profile) -> String {
-    let mut again = format!("iocp run {}", arguments.scenario);
+    let mut again = format!("iocp run {}", quoted(&arguments.scenario));
+    if arguments.most_steps != MOST_STEPS {
+        again += &format!(" --most-steps {}", arguments.most_steps);
+    }
     if let Some(path) = &arguments.replay {
-        return format!("{again} --replay {}", path.display());
+        return format!("{again} --replay {}", quoted(&path.display().to_string()));
     }
     again += &format!(" --seed {}", arguments.seed);
     if profile.name != Profile::default().name {
