@@ -4,7 +4,7 @@
 //! numbers whatever make a workload that compiles and that ends or settles, since every loop in it
 //! is bounded; smaller numbers make a simpler one. So what a workload may look like is said once,
 //! here, and both a seed ([`workload`]) and proptest
-//! ([`strategies`](crate::strategies), behind the feature `proptest`) draw the numbers.
+//! (`strategies`, behind the feature `proptest`) draw the numbers.
 //!
 //! ```
 //! use iocp_scenarios::generate::{Shape, workload};
