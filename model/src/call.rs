@@ -307,6 +307,28 @@ apis! {
     DuplicateHandle,
 }
 
+impl Api {
+    /// Does the call return a status, as those of the NT layer and waits do, rather than success or
+    /// failure with a last error?
+    pub const fn returns_status(self) -> bool {
+        matches!(
+            self,
+            Self::NtCreateIoCompletion
+                | Self::NtOpenIoCompletion
+                | Self::NtQueryIoCompletion
+                | Self::NtRemoveIoCompletion
+                | Self::NtRemoveIoCompletionEx
+                | Self::NtSetIoCompletion
+                | Self::NtSetIoCompletionEx
+                | Self::NtAllocateReserveObject
+                | Self::NtSetInformationFile
+                | Self::WaitForSingleObject
+                | Self::WaitOutside
+                | Self::Sleep
+        )
+    }
+}
+
 impl Call {
     /// Which call it is.
     pub const fn api(&self) -> Api {
@@ -489,20 +511,8 @@ impl Returned {
     /// What `GetLastError` says afterwards, where the call sets it: a call that succeeds leaves it
     /// alone (GQ-04), and the NT layer and waits do not use it.
     pub fn last_error(&self) -> Option<Win32Error> {
-        let sets = !matches!(
-            self.api,
-            Api::NtCreateIoCompletion
-                | Api::NtOpenIoCompletion
-                | Api::NtQueryIoCompletion
-                | Api::NtRemoveIoCompletion
-                | Api::NtRemoveIoCompletionEx
-                | Api::NtSetIoCompletion
-                | Api::NtSetIoCompletionEx
-                | Api::NtAllocateReserveObject
-                | Api::NtSetInformationFile
-                | Api::Sleep
-        );
         let waits = matches!(self.api, Api::WaitForSingleObject | Api::WaitOutside);
+        let sets = waits || !self.api.returns_status();
         if !sets || self.success() || (waits && self.status.is_success()) {
             return None;
         }

@@ -65,8 +65,8 @@ use iocp_model::Profile;
 use std::io::{self, BufRead, ErrorKind, Write};
 
 /// The longest request that [`serve`] reads, in bytes, without its line end. A longer one is
-/// skipped and refused.
-pub const MOST_LINE_BYTES: usize = 1 << 20;
+/// skipped and refused. The state of the largest session fits, so what `save` answers can be loaded.
+pub const MOST_LINE_BYTES: usize = 64 << 20;
 
 /// Answers each line of `input` with one line of `output`, until `input` ends.
 ///

@@ -1099,7 +1099,7 @@ fn a_line_of_any_length_is_answered_and_the_next_one_too() {
     let answers = served(
         format!(
             "{fits}\n{fits} \n{}\n{{\"op\":\"state\"}}\n{fits}  ",
-            "[".repeat(9 << 20)
+            "[".repeat(MOST_LINE_BYTES + (8 << 20))
         )
         .as_bytes(),
     );
@@ -1107,7 +1107,7 @@ fn a_line_of_any_length_is_answered_and_the_next_one_too() {
     assert_eq!(oks, [true, false, false, true, false]);
     assert_eq!(
         answers[2]["error"],
-        "The line is longer than 1048576 bytes and was skipped."
+        "The line is longer than 67108864 bytes and was skipped."
     );
 }
 

@@ -104,7 +104,7 @@ fn names_are_checked_and_near_ones_suggested() {
 fn values_are_checked() {
     says(
         "name = \"x\"\n[[port]]\nname = \"p\"\nconcurrency = -1\n",
-        "x.toml:4:15: `concurrency` is a number from 0 up, not -1.",
+        "x.toml:4:15: `concurrency` is a number from 0 to 4294967295, not -1.",
         "",
     );
     says(
@@ -135,7 +135,7 @@ fn values_are_checked() {
     );
     says(
         "name = \"x\"\n[[thread]]\nname = \"t\"\ncopies = 10000000000\n",
-        "x.toml:4:10: `copies` is a number from 0 up, not 10000000000.",
+        "x.toml:4:10: `copies` is a number from 0 to 4294967295, not 10000000000.",
         "",
     );
     says(

@@ -237,21 +237,15 @@ impl<'w> Scope<'w> {
         declare!(events, "event", "event");
         declare!(semaphores, "semaphore", "semaphore");
         declare!(mutexes, "mutex", "mutex");
-        scope
-            .variables
-            .extend(seen.iter().map(|(name, _)| (*name).to_owned()));
-        let mut fresh = |place: Place, kind: &'static str, name: &'w str| {
-            check_name(&place.key("name"), name)?;
-            if let Some((_, other)) = seen.iter().find(|(known, _)| *known == name) {
-                return error(
-                    &place.key("name"),
-                    format!("\"{name}\" is the name of a {other} already."),
-                    "Give each thing a name of its own.",
-                );
-            }
-            seen.push((name, kind));
-            Ok(())
-        };
+        // What has a handle is a variable too.
+        macro_rules! variables {
+            ($($field:ident)*) => {
+                $(for declaration in &workload.$field {
+                    scope.variables.push(declaration.name.clone());
+                })*
+            };
+        }
+        variables!(ports files events semaphores mutexes);
         for (index, counter) in workload.counters.iter().enumerate() {
             fresh(root.key("counter").index(index), "counter", &counter.name)?;
         }

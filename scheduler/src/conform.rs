@@ -28,7 +28,11 @@ use iocp_model::{
     Action, Api, Call, Frame, Observer, Returned, Semantics, ThreadId, ThreadState, Timeout,
 };
 use iocp_traces::{Event, Happening, SeenResult, Trace};
-use std::{collections::HashSet, fmt, hash::BuildHasher};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt,
+    hash::BuildHasher,
+};
 
 /// How to check.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,18 +101,21 @@ pub struct Divergence {
 /// A recording that cannot be checked, since it is not one of this program.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unfit {
-    /// The event, as an index.
-    pub event: usize,
+    /// The event, as an index; `None` for the header.
+    pub event: Option<usize>,
     /// What does not fit.
     pub message: String,
 }
 
 impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.event {
+            Some(event) => write!(f, "event {}", event + 1)?,
+            None => f.write_str("the header")?,
+        }
         write!(
             f,
-            "event {} does not belong to the program in the header: {}",
-            self.event + 1,
+            " does not belong to the program in the header: {}",
             self.message
         )
     }
@@ -141,7 +148,7 @@ pub fn check(
         more_frontier: false,
     };
     let state = State::initial(program, semantics).map_err(|_| Unfit {
-        event: 0,
+        event: None,
         message: "a thread of the program goes round without doing anything".into(),
     })?;
     Ok(search.run(state))
@@ -194,13 +201,40 @@ struct Recording {
 
 impl Recording {
     fn read(program: &Program, trace: &Trace) -> Result<Self, Unfit> {
+        let header = &trace.header;
+        for (kind, named, known) in [
+            ("threads", &header.threads, &program.thread_names),
+            ("ports", &header.ports, &program.port_names),
+        ] {
+            if named != known {
+                return Err(Unfit {
+                    event: None,
+                    message: format!("its list of {kind} is another than the program's"),
+                });
+            }
+        }
+        // What the threads that run each code may wait for.
+        let conditions: Vec<BTreeSet<&str>> = program
+            .codes
+            .iter()
+            .map(|code| {
+                let texts = code.ops.iter().filter_map(|op| match op {
+                    Op::Until(_, text) => Some(text.as_str()),
+                    _ => None,
+                });
+                texts.collect()
+            })
+            .collect();
         let mut items: Vec<Vec<Item>> = vec![Vec::new(); program.threads.len()];
         let mut marks = Vec::new();
         // The last mark of each thread: from there on, what has no begin of its own can happen.
         let mut last_ns = vec![0; program.threads.len()];
         for (event, Event { at_ns, what }) in trace.events.iter().enumerate() {
             let at_ns = *at_ns;
-            let unfit = |message: String| Unfit { event, message };
+            let unfit = |message: String| Unfit {
+                event: Some(event),
+                message,
+            };
             let find = |name: &str| {
                 program
                     .thread_names
@@ -208,6 +242,16 @@ impl Recording {
                     .position(|known| known == name)
                     .and_then(ThreadId::new)
                     .ok_or_else(|| unfit(format!("it has no thread \"{name}\"")))
+            };
+            let waits_for = |thread: ThreadId, condition: &str| {
+                let code = program.threads[thread.index()].code;
+                if conditions[code].contains(condition) {
+                    return Ok(());
+                }
+                let name = program.thread_name(thread);
+                Err(unfit(format!(
+                    "its thread \"{name}\" never waits until \"{condition}\""
+                )))
             };
             let mut begin = |thread: ThreadId, at_ns| {
                 let what = What::Begins(thread);
@@ -226,8 +270,9 @@ impl Recording {
                     });
                     continue;
                 }
-                Happening::Until { thread, .. } => {
+                Happening::Until { thread, condition } => {
                     let thread = find(thread)?;
+                    waits_for(thread, condition)?;
                     begin(thread, at_ns);
                     items[thread.index()].push(Item {
                         kind: Kind::Until,
@@ -249,8 +294,11 @@ impl Recording {
                     }
                     (thread, None)
                 }
-                Happening::Reached { thread, .. } => {
+                Happening::Reached {
+                    thread, condition, ..
+                } => {
                     let thread = find(thread)?;
+                    waits_for(thread, condition)?;
                     match items[thread.index()].last_mut() {
                         Some(Item {
                             kind: Kind::Until,

@@ -7,7 +7,7 @@
 use crate::{
     Program, Run, RunError,
     run::Options,
-    strategy::{Recorded, Replay, ReplayError, Schedule, Strategy},
+    strategy::{Recorded, ReplayError, Schedule, Strategy},
     trace::{Tracer, header},
 };
 use iocp_model::Profile;
@@ -139,7 +139,7 @@ pub fn replays(
     if schedule != first.schedule {
         return Err(Difference::Schedule("it reads as another".into()));
     }
-    let replay = Replay::new(schedule.answers(program)?);
+    let replay = schedule.replay(program)?;
     let again = write(program, profile, replay, options)?;
     same(&first.trace, &again.trace, "the replay")
 }

@@ -186,19 +186,47 @@ impl<S: Strategy + ?Sized> Strategy for Box<S> {
     }
 }
 
+impl<S: Strategy + ?Sized> Strategy for &mut S {
+    fn choose(&mut self, choices: &[Choice]) -> Result<usize, ReplayError> {
+        (**self).choose(choices)
+    }
+
+    fn value(&mut self, most: u64) -> Result<u64, ReplayError> {
+        (**self).value(most)
+    }
+}
+
 /// The answers of a schedule, given again.
 #[derive(Clone, Debug)]
 pub struct Replay {
+    /// The threads' names, for messages.
+    names: Vec<String>,
     steps: std::vec::IntoIter<Answer>,
     given: usize,
 }
 
 impl Replay {
-    /// From the answers.
+    /// From the answers. The messages of [`Schedule::replay`] know the threads' names.
     pub fn new(steps: Vec<Answer>) -> Self {
         Self {
+            names: Vec::new(),
             steps: steps.into_iter(),
             given: 0,
+        }
+    }
+
+    /// How many answers have not been asked for. If there are any when the program has ended, the
+    /// schedule does not fit it.
+    pub fn left(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// A choice as a schedule file has it, in quotes.
+    fn quote(&self, choice: Choice) -> String {
+        let thread = choice.thread();
+        match self.names.get(thread.index()) {
+            Some(name) => format!("\"{}\"", sentence(choice, name)),
+            None => format!("\"{}\"", sentence(choice, &format!("{thread:?}"))),
         }
     }
 
@@ -227,8 +255,11 @@ impl Strategy for Replay {
             .iter()
             .position(|choice| *choice == wanted)
             .ok_or_else(|| {
+                let possible: Vec<_> = choices.iter().map(|choice| self.quote(*choice)).collect();
                 wrong(format!(
-                    "{wanted:?} cannot happen here; possible: {choices:?}"
+                    "{} cannot happen here; possible: {}",
+                    self.quote(wanted),
+                    possible.join(", ")
                 ))
             })
     }
@@ -290,12 +321,26 @@ pub struct Schedule {
 
 /// One line of a schedule.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a step is a sentence such as \"worker-1 times out\", or a number from 0 up"
+)]
 pub enum Line {
     /// A random value.
     Value(u64),
     /// A choice, in words.
     Choice(String),
+}
+
+/// A choice of the thread of this name, as a schedule file has it.
+fn sentence(choice: Choice, name: &str) -> String {
+    match choice {
+        Choice::Step(_) => name.to_owned(),
+        Choice::Return(_, 0) => format!("{name} returns"),
+        Choice::Return(_, more) => format!("{name} returns with {more} more"),
+        Choice::Expire(_) => format!("{name} times out"),
+        Choice::Suspend(_) => format!("{name} is suspended"),
+    }
 }
 
 impl Schedule {
@@ -304,14 +349,7 @@ impl Schedule {
         let lines = steps.iter().map(|step| match *step {
             Answer::Value(value) => Line::Value(value),
             Answer::Choice(choice) => {
-                let name = program.thread_name(choice.thread());
-                Line::Choice(match choice {
-                    Choice::Step(_) => name.to_owned(),
-                    Choice::Return(_, 0) => format!("{name} returns"),
-                    Choice::Return(_, more) => format!("{name} returns with {more} more"),
-                    Choice::Expire(_) => format!("{name} times out"),
-                    Choice::Suspend(_) => format!("{name} is suspended"),
-                })
+                Line::Choice(sentence(choice, program.thread_name(choice.thread())))
             }
         });
         Self {
@@ -322,6 +360,17 @@ impl Schedule {
             jitter_percent,
             steps: lines.collect(),
         }
+    }
+
+    /// The strategy that gives the answers again, for this program.
+    ///
+    /// # Errors
+    /// As [`answers`](Self::answers).
+    pub fn replay(&self, program: &Program) -> Result<Replay, ReplayError> {
+        Ok(Replay {
+            names: program.thread_names.clone(),
+            ..Replay::new(self.answers(program)?)
+        })
     }
 
     /// The answers, for this program.

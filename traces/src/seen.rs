@@ -141,7 +141,6 @@ impl SeenResult {
     /// # Ok::<(), iocp_model::NotEnabled>(())
     /// ```
     pub fn of(returned: &Returned) -> Self {
-        let layer = Layer::of(returned.api);
         let count = match (returned.api, returned.value) {
             (
                 Api::NtQueryIoCompletion | Api::SuspendThread | Api::ResumeThread,
@@ -154,7 +153,7 @@ impl SeenResult {
         Self {
             success: returned.success(),
             last_error: returned.last_error().map(|error| error.0),
-            status: (layer != Layer::Win32).then_some(returned.status.0),
+            status: returned.api.returns_status().then_some(returned.status.0),
             packets: returned
                 .packets
                 .iter()
@@ -213,35 +212,6 @@ impl SeenPacket {
                 packet.bytes().into()
             }),
             status: (nt_layer || batch).then_some(packet.status.0),
-        }
-    }
-}
-
-/// How a call reports.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Layer {
-    /// `TRUE` or `FALSE` and a last error.
-    Win32,
-    /// A status.
-    Status,
-}
-
-impl Layer {
-    fn of(api: Api) -> Self {
-        match api {
-            Api::NtCreateIoCompletion
-            | Api::NtOpenIoCompletion
-            | Api::NtQueryIoCompletion
-            | Api::NtRemoveIoCompletion
-            | Api::NtRemoveIoCompletionEx
-            | Api::NtSetIoCompletion
-            | Api::NtSetIoCompletionEx
-            | Api::NtAllocateReserveObject
-            | Api::NtSetInformationFile
-            | Api::WaitForSingleObject
-            | Api::WaitOutside
-            | Api::Sleep => Self::Status,
-            _ => Self::Win32,
         }
     }
 }

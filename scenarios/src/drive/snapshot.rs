@@ -262,6 +262,10 @@ fn restore_port(session: &mut Session, id: PortId, saved: SavedPort) -> Result<P
             "it is deleted and has a handle, packets or threads",
         ),
         (
+            saved.life == PortLife::Deleted && saved.active != 0,
+            "it is deleted and counts active threads",
+        ),
+        (
             saved.life == PortLife::Open && !saved.handle && abandons,
             "it has no handle and is open",
         ),

@@ -144,7 +144,9 @@ pub(super) fn explain(source: &Source<'_>, message: &str, span: &Range<usize>) -
             .replace("integer ", "")
             .replace("floating point ", "")
             .replace("string ", "the text ")
-            .replace("boolean ", "");
+            .replace("boolean ", "")
+            .replace(" as i128", "")
+            .replace(" as u128", "");
         let given = match given.as_str() {
             "map" => "a table",
             "sequence" => "a list",
@@ -153,8 +155,8 @@ pub(super) fn explain(source: &Source<'_>, message: &str, span: &Range<usize>) -
         let wanted = match wanted {
             "u8" => "a number from 0 to 255",
             "u16" => "a number from 0 to 65535",
-            "u32" => "a number from 0 up",
-            "u64" | "usize" => "a number from 0 up",
+            "u32" => "a number from 0 to 4294967295",
+            "u64" | "usize" => "a number from 0 to 18446744073709551615",
             "i64" => "a whole number",
             "a boolean" => "true or false",
             "a string" => "a text in quotes",
@@ -165,7 +167,7 @@ pub(super) fn explain(source: &Source<'_>, message: &str, span: &Range<usize>) -
         let key = path.last().map_or("this", |key| key);
         return (format!("`{key}` is {wanted}, not {given}"), String::new());
     }
-    if message == "recursion limit" || message.contains("recursion limit") {
+    if message.contains("recursion limit") || message.contains("max recursion depth met") {
         return (
             "this is nested too deep".into(),
             "Nothing in a scenario needs more than a few brackets in each other.".into(),

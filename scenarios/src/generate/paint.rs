@@ -247,12 +247,19 @@ pub(super) fn workload(sketch: &Sketch, shape: &Shape) -> Workload {
             program: Vec::new(),
         });
     }
-    let painter = Painter {
-        shape,
-        threads: workload.thread_names(),
-        declared: programs.len(),
-    };
+    let threads = workload.thread_names();
+    let declared: Vec<String> = (workload.threads.iter())
+        .map(|declaration| declaration.name.clone())
+        .collect();
     for (declaration, strokes) in workload.threads.iter_mut().zip(programs) {
+        // The copies of a thread have its name and a number.
+        let own = |name: &str| name.split('-').next() == Some(&declaration.name);
+        let painter = Painter {
+            shape,
+            threads: &threads,
+            others: threads.iter().filter(|name| !own(name)).collect(),
+            other_declarations: declared.iter().filter(|name| !own(name)).collect(),
+        };
         declaration.program = painter.steps(strokes, false);
     }
     forget_unbound(&mut workload);
@@ -262,9 +269,11 @@ pub(super) fn workload(sketch: &Sketch, shape: &Shape) -> Workload {
 struct Painter<'a> {
     shape: &'a Shape,
     /// The names of all threads.
-    threads: Vec<String>,
-    /// How many declarations there are.
-    declared: usize,
+    threads: &'a [String],
+    /// The names of those that run another program: nobody waits for itself.
+    others: Vec<&'a String>,
+    /// The names of the other declarations.
+    other_declarations: Vec<&'a String>,
 }
 
 impl Painter<'_> {
@@ -654,8 +663,11 @@ impl Painter<'_> {
 
     fn condition(&self, n: &mut Numbers<'_>) -> OneOrMore {
         let kind = n.below(8);
-        let thread = &self.threads[n.below(self.threads.len())];
-        let declaration = THREADS[n.below(self.declared)];
+        if self.others.is_empty() {
+            return OneOrMore::One(format!("p has {} packets", n.below(3)));
+        }
+        let thread = n.one_of(&self.others);
+        let declaration = n.one_of(&self.other_declarations);
         OneOrMore::One(match kind {
             0 | 1 => format!("{thread} waits on p"),
             2 => format!("every {declaration} waits on p"),

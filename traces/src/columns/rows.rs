@@ -14,6 +14,8 @@ pub(crate) struct Rows<'t> {
     threads: BTreeMap<&'t str, usize>,
     recorded: bool,
     lanes: Vec<Lane>,
+    /// For each thread that is in `TerminateThread`: the one that it ends.
+    victims: BTreeMap<usize, usize>,
     rows: Vec<Row<'t>>,
     events: usize,
 }
@@ -54,6 +56,8 @@ pub(super) struct Cell<'t> {
     pub(super) ends: Option<Ends<'t>>,
     /// The thread itself ended after all that.
     pub(super) exits: bool,
+    /// Another thread ended it.
+    pub(super) is_ended: bool,
 }
 
 /// What a thread does.
@@ -124,6 +128,7 @@ impl<'t> Rows<'t> {
                 .collect(),
             recorded: header.producer.is_recorded(),
             lanes: vec![Lane::Out; header.threads.len()],
+            victims: BTreeMap::new(),
             rows: Vec::new(),
             events: 0,
         }
@@ -131,7 +136,13 @@ impl<'t> Rows<'t> {
 
     /// Takes note of an event, but makes no row of it.
     pub(crate) fn skip(&mut self, event: &Event<'_>) {
+        self.note(event);
+    }
+
+    /// Takes note of an event; says which thread it ends from outside, in the middle of a call.
+    fn note(&mut self, event: &Event<'_>) -> Option<usize> {
         self.events += 1;
+        let mut ended = None;
         if let Some(&column) = event.thread().and_then(|name| self.threads.get(name)) {
             self.lanes[column] = match event.what {
                 Happening::Begin { .. } | Happening::Until { .. } => Lane::Waits,
@@ -139,13 +150,29 @@ impl<'t> Rows<'t> {
                     Lane::Runs
                 }
                 Happening::Ends { .. } => Lane::Out,
-                Happening::Kernel(_) | Happening::Port(_) | Happening::Settled {} => return,
+                Happening::Kernel(_) | Happening::Port(_) | Happening::Settled {} => return None,
             };
+            match &event.what {
+                Happening::Begin { call, with, .. } if call == "TerminateThread" => {
+                    let victim = self.threads.get(with.as_ref()).copied();
+                    self.victims.extend(victim.map(|victim| (column, victim)));
+                }
+                Happening::End { result, .. } => {
+                    let victim = self.victims.remove(&column);
+                    ended = victim
+                        .filter(|&victim| result.success && self.lanes[victim] == Lane::Waits);
+                }
+                _ => {}
+            }
         }
+        if let Some(victim) = ended {
+            self.lanes[victim] = Lane::Out;
+        }
+        ended
     }
 
     pub(crate) fn push(&mut self, event: &'t Event<'t>) {
-        self.skip(event);
+        let ended = self.note(event);
         let column = event
             .thread()
             .and_then(|name| self.threads.get(name))
@@ -194,6 +221,9 @@ impl<'t> Rows<'t> {
                 row.cells.entry(column).or_default().add(what, after_ns);
             }
             _ => {}
+        }
+        if let Some(victim) = ended {
+            row.cells.entry(victim).or_default().is_ended = true;
         }
     }
 

@@ -134,6 +134,9 @@ impl Style {
                 .to_owned(),
             );
         }
+        if cell.is_ended {
+            pieces.push("is ended".to_owned());
+        }
         for piece in &mut pieces {
             if let Cow::Owned(clean) = printable(piece) {
                 *piece = clean;

@@ -1,0 +1,161 @@
+//! The `iocp` command as a user runs it: what it prints, and how it exits.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+};
+
+fn iocp(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_iocp"))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("iocp runs")
+}
+
+fn exits(arguments: &[&str], code: i32) -> String {
+    let output = iocp(arguments);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{arguments:?} said:\n{said}"
+    );
+    said
+}
+
+/// A file of this test run with this content.
+fn file(name: &str, content: &[u8]) -> String {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, content).expect("the test's folder can be written");
+    path.display().to_string()
+}
+
+#[test]
+fn every_shipped_recording_is_as_its_header_expects() {
+    let said = exits(&["check"], 0);
+    let summary = said.lines().last().unwrap_or_default();
+    let count = iocp_scenarios::recordings::all().len();
+    assert!(count > 0, "recordings are shipped");
+    assert!(
+        summary.starts_with(&format!("{count} recordings, {count} as expected")),
+        "{summary}"
+    );
+}
+
+#[test]
+fn no_recording_of_wine_is_called_windows() {
+    for (name, bytes) in iocp_scenarios::recordings::all() {
+        let trace = iocp_traces::Trace::read(*bytes).expect("shipped recordings can be read");
+        let producer = trace.header.producer.name();
+        assert!(producer.starts_with("Wine 8.0"), "{name}: {producer}");
+        assert!(name.contains("--wine-8.0--"), "{name}");
+    }
+}
+
+#[test]
+fn a_divergence_that_nobody_expects_is_exit_1() {
+    let (_, bytes) = iocp_scenarios::recordings::all()
+        .iter()
+        .find(|(name, _)| name.starts_with("lifo-release--"))
+        .expect("the scenario is recorded");
+    let recording = file("diverges.jsonl", bytes);
+    let said = exits(&["check", &recording, "--profile", "windows-7"], 1);
+    assert!(said.contains("Then the recording"), "{said}");
+}
+
+#[test]
+fn a_recording_that_was_cut_is_exit_2() {
+    let (_, bytes) = iocp_scenarios::recordings::all()[0];
+    let end = bytes[..bytes.len() - 1]
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .expect("a recording has several lines");
+    let cut = file("cut.jsonl", &bytes[..=end]);
+    assert!(exits(&["check", &cut], 2).contains("it was cut short"));
+    let torn = file("torn.jsonl", &bytes[..end - 3]);
+    exits(&["check", &torn], 2);
+}
+
+#[test]
+fn a_budget_that_ran_out_is_exit_3() {
+    let for_ever = file(
+        "for-ever.toml",
+        br#"name = "for-ever"
+[[port]]
+name = "p"
+[[thread]]
+name = "t"
+program = [{ repeat = "forever", do = [{ call = "GetQueuedCompletionStatus", port = "p", timeout = 0 }] }]
+"#,
+    );
+    let said = exits(
+        &["run", &for_ever, "--most-steps", "1000", "--show", "0"],
+        3,
+    );
+    assert!(said.contains("No verdict"), "{said}");
+    let (_, bytes) = iocp_scenarios::recordings::all()[0];
+    let recording = file("budget.jsonl", bytes);
+    exits(
+        &[
+            "check",
+            &recording,
+            "--profile",
+            "wine-8",
+            "--most-states",
+            "1",
+        ],
+        3,
+    );
+}
+
+#[test]
+fn a_program_that_spins_is_exit_2() {
+    let spins = file(
+        "spins.toml",
+        br#"name = "spins"
+[[thread]]
+name = "t"
+program = [{ repeat = "forever", do = [{ if = { key = 1 }, do = [{ leave = "loop" }] }] }]
+"#,
+    );
+    assert!(exits(&["run", &spins], 2).contains("goes round"));
+}
+
+#[test]
+fn wrong_names_suggest_the_right_ones() {
+    assert!(exits(&["run", "lifo-relase"], 2).contains("lifo-release"));
+    assert!(exits(&["run", "lifo-release", "--profile", "wine-9"], 2).contains("wine-8"));
+    assert!(exits(&["rules", "KQ-99"], 2).contains("Did you mean"));
+}
+
+#[test]
+fn a_run_replays_from_its_schedule() {
+    let schedule = file("schedule.json", b"");
+    let first = file("first.jsonl", b"");
+    let again = file("again.jsonl", b"");
+    let run = [
+        "run",
+        "timeout-against-packet",
+        "--seed",
+        "5",
+        "--jitter",
+        "40",
+    ];
+    exits(
+        &[&run[..], &["--save-schedule", &schedule, "--trace", &first]].concat(),
+        0,
+    );
+    exits(
+        &["run", run[1], "--replay", &schedule, "--trace", &again],
+        0,
+    );
+    // The header says who chose; everything else is the same.
+    let said = exits(&["compare", &first, &again], 1);
+    assert!(
+        said.starts_with("The headers differ in `producer`"),
+        "{said}"
+    );
+}
