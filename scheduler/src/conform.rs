@@ -109,15 +109,15 @@ pub struct Unfit {
 
 impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = &self.message;
         match self.event {
-            Some(event) => write!(f, "event {}", event + 1)?,
-            None => f.write_str("the header")?,
+            Some(event) => write!(
+                f,
+                "event {} does not belong to the program in the header: {message}",
+                event + 1
+            ),
+            None => write!(f, "the header does not fit the program in it: {message}"),
         }
-        write!(
-            f,
-            " does not belong to the program in the header: {}",
-            self.message
-        )
     }
 }
 

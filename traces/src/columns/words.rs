@@ -135,7 +135,14 @@ impl Style {
             );
         }
         if cell.is_ended {
-            pieces.push("is ended".to_owned());
+            pieces.push(
+                if pieces.is_empty() {
+                    "is ended"
+                } else {
+                    "and is ended"
+                }
+                .to_owned(),
+            );
         }
         for piece in &mut pieces {
             if let Cow::Owned(clean) = printable(piece) {
