@@ -215,7 +215,7 @@ impl Visited {
 
     /// Adds the states noted; says of each whether it was new.
     fn add_remembered(&mut self, mut tell: impl FnMut(usize, bool)) {
-        while (self.used + self.asked.len()) * 4 > self.slots.len() * 3 {
+        while (self.used + self.asked.len()) * 8 > self.slots.len() * 7 {
             self.grow();
         }
         let mask = self.slots.len() - 1;

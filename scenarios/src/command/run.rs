@@ -10,7 +10,7 @@ use iocp_scheduler::{
     expect::{self, Collector, Failure},
     program::CallOp,
     run::{Options, RunWatch},
-    strategy::{Pct, Random, Recorded, Replay, RoundRobin, Schedule, Strategy},
+    strategy::{Pct, Random, Recorded, RoundRobin, Schedule, Strategy},
     trace::{Tracer, header},
 };
 use iocp_traces::{Event, Header, Trace, Writer, columns};
@@ -138,9 +138,7 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         jitter_percent = schedule.jitter_percent;
     }
     let strategy: Box<dyn Strategy> = match &replayed {
-        Some(schedule) => Box::new(Replay::new(
-            schedule.answers(program).map_err(Problem::new)?,
-        )),
+        Some(schedule) => Box::new(schedule.replay(program).map_err(Problem::new)?),
         None => arguments.strategy.make(arguments.seed, program),
     };
     let name = if replayed.is_some() {
