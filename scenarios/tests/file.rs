@@ -94,8 +94,8 @@ fn names_are_checked_and_near_ones_suggested() {
         "\"T waits on P\"",
     );
     says(
-        "name = \"x\"\nrules = [\n  \"KQ-02\",\n  \"KQ-99\",\n]\n",
-        "x.toml:4:3: the rule book has no \"KQ-99\".",
+        "name = \"x\"\nrules = [\n  \"KQ-02\",\n  \"KQ-999\",\n]\n",
+        "x.toml:4:3: the rule book has no \"KQ-999\".",
         "Did you mean \"KQ-09\"?",
     );
 }
