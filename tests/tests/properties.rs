@@ -352,7 +352,7 @@ fn another_action_applies_or_changes_nothing() {
 /// Mechanisms that no random program or action can show, each with the reason.
 const NEVER_FIRE: &[(&str, &str)] = &[(
     "TMO-05",
-    "the model has no clock: it does not know whether a due time was absolute",
+    "the model has no clock: it does not know that a machine slept",
 )];
 
 #[test]
