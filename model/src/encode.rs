@@ -120,12 +120,20 @@ impl Encoder<'_> {
             Frame::Dequeue(dequeue) => (1, dequeue_phase(dequeue.phase)),
             Frame::Wait(wait) => (2, wait_phase(wait.phase)),
         };
-        let rare = thread.suspend_count > 0 || thread.suspend_pending || thread.stale_wait_reason;
+        let miscounted = thread.is_miscounted();
+        let rare = thread.suspend_count > 0
+            || thread.suspend_pending
+            || thread.stale_wait_reason
+            || miscounted;
         self.byte(thread.state as u8 | frame << 2 | phase << 4 | u8::from(rare) << 7);
         self.optional(thread.port.map(|port| port.index()));
         if rare {
             self.byte(thread.suspend_count);
-            self.byte(u8::from(thread.suspend_pending) | u8::from(thread.stale_wait_reason) << 1);
+            self.byte(
+                u8::from(thread.suspend_pending)
+                    | u8::from(thread.stale_wait_reason) << 1
+                    | u8::from(miscounted) << 2,
+            );
         }
         match &thread.frame {
             Frame::User => {}

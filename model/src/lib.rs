@@ -38,6 +38,7 @@
 //! |---|---|
 //! | [`rules`] | the rule book as data: every rule with its sources; cited everywhere else by id |
 //! | [`profile`] | what differs between kernels, as switches |
+//! | [`mutant`] | rules broken on purpose |
 //! | `queue` | the kernel queue: insert, remove, hand-off, the active count |
 //! | `wait` | every other wait, suspension, the end of a thread |
 //! | `io` | handles, ports as objects, files and their requests |
@@ -59,6 +60,7 @@ mod hex;
 mod id;
 pub mod invariants;
 mod io;
+pub mod mutant;
 mod object;
 mod observer;
 mod packet;
@@ -77,6 +79,7 @@ pub use encode::Encoder;
 pub use file::{Association, DeviceAnswer, File, Request, RequestArguments};
 pub use handle::{Access, Handle, HandleEntry, HandleTable, Object};
 pub use id::{FileId, NameId, ObjectId, PortId, ProcessId, RequestId, ThreadId};
+pub use mutant::{Kernel, Mutant, Mutants};
 pub use object::{DispatcherObject, Kind};
 pub use observer::{Event, Observer};
 pub use packet::{Origin, Packet};

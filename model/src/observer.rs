@@ -1,6 +1,6 @@
 //! What can be seen of the system from inside, as it happens.
 
-use crate::{Packet, PortId, ThreadId, rules::RuleId};
+use crate::{Mutant, Packet, PortId, ThreadId, rules::RuleId};
 
 /// Watches a [`System`](crate::System) work. The empty implementation `()` costs nothing.
 pub trait Observer {
@@ -15,6 +15,12 @@ pub trait Observer {
     fn rule(&mut self, rule: RuleId) {
         let _ = rule;
     }
+
+    /// The step went as it did because this mutant is in force, or because it is not.
+    #[inline]
+    fn mutant(&mut self, mutant: Mutant) {
+        let _ = mutant;
+    }
 }
 
 impl Observer for () {}
@@ -28,6 +34,11 @@ impl<O: Observer + ?Sized> Observer for &mut O {
     #[inline]
     fn rule(&mut self, rule: RuleId) {
         (**self).rule(rule);
+    }
+
+    #[inline]
+    fn mutant(&mut self, mutant: Mutant) {
+        (**self).mutant(mutant);
     }
 }
 

@@ -3,6 +3,8 @@
 //! Nothing else in the crate asks which Windows it is. Code asks a single switch, and the switch
 //! says which rules it turns.
 
+use crate::Mutants;
+
 /// The switches. Each field names the rules that it turns; the default is the newest Windows.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(
@@ -47,6 +49,9 @@ pub struct Semantics {
     /// A failed association leaves the caller's status block alone, and a successful one sets the
     /// file's own event (ASSOC-13).
     pub association_signals_file: bool,
+    /// What is broken on purpose, beyond what the switches above can say.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub mutants: Mutants,
 }
 
 /// See [`Semantics::limit`].
@@ -247,6 +252,7 @@ impl Semantics {
         self_insert: SelfInsert::InsideWait,
         replace_completion: ReplaceCompletion::Exists,
         association_signals_file: true,
+        mutants: Mutants::NONE,
     };
 }
 
@@ -256,7 +262,7 @@ impl Default for Semantics {
     }
 }
 
-/// A kernel that the model can be: a name and its [`Semantics`].
+/// A kind of kernel that is, or was, in the field: a name and its [`Semantics`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Profile {
     /// The name under which commands and files know it.

@@ -6,7 +6,7 @@
 //! thread switch (CONC-02).
 
 use crate::{
-    Api, Dequeue, DequeuePhase, Event, Frame, Insert, NtStatus, ObjectId, Observer, Origin,
+    Api, Dequeue, DequeuePhase, Event, Frame, Insert, Mutant, NtStatus, ObjectId, Observer, Origin,
     Outcome, Packet, Packets, PortId, PortLife, Returned, System, ThreadId, ThreadState, Timeout,
     Value,
     object::Kind,
@@ -32,9 +32,19 @@ impl System {
     /// Is a grant possible? `active < limit`, strictly: after an excess nothing is granted until
     /// the count is below the limit again (KQ-15, CONC-08).
     #[inline]
-    fn has_slot(&self, port: PortId) -> bool {
+    fn has_slot<O: Observer>(&self, port: PortId, o: &mut O) -> bool {
         let port = &self.ports[port.index()];
-        port.active < port.limit || self.semantics.limit == Limit::Ignored
+        port.active < port.limit || {
+            o.mutant(Mutant::NoLimit);
+            self.semantics.limit == Limit::Ignored
+        }
+    }
+
+    /// Does a packet go straight to a waiter, rather than to whoever looks at the queue first?
+    #[inline]
+    fn hands_over<O: Observer>(&self, o: &mut O) -> bool {
+        o.mutant(Mutant::WakeAndRetry);
+        self.semantics.hand_off == HandOff::Owned
     }
 
     /// T1. Puts a packet into the queue or straight into the hands of a blocked dequeuer, and
@@ -58,9 +68,9 @@ impl System {
         let previous_depth = self.ports[port.index()].queue.len() as u32;
         o.rule(rules::KQ_05);
         let own = by.is_some_and(|by| self.leaves_to_itself(by, port, inside_wait));
-        let slot = self.has_slot(port);
         let waiters = !self.ports[port.index()].waiters.is_empty();
-        if self.semantics.hand_off == HandOff::Owned && slot && waiters && !own {
+        let slot = waiters && self.has_slot(port, o);
+        if slot && !own && self.hands_over(o) {
             o.rule(rules::KQ_02);
             self.grant_to_waiter(port, packet, false, o);
             if self.semantics.direct_wait == DirectWait::AllAndOneOnHandOff {
@@ -111,13 +121,11 @@ impl System {
 
     /// The hand-off: a slot, a packet and a blocked dequeuer make a grant. At most one (CONC-04).
     pub(crate) fn hand_off<O: Observer>(&mut self, port: PortId, o: &mut O) {
-        if self.semantics.hand_off == HandOff::WakeAndRetry
-            || self.ports[port.index()].waiters.is_empty()
-            || self.ports[port.index()].queue.is_empty()
-        {
+        let object = &self.ports[port.index()];
+        if object.waiters.is_empty() || object.queue.is_empty() || !self.hands_over(o) {
             return;
         }
-        if !self.has_slot(port) {
+        if !self.has_slot(port, o) {
             o.rule(rules::KQ_15);
             return;
         }
@@ -140,6 +148,9 @@ impl System {
         o: &mut O,
     ) {
         let waiters = &mut self.ports[port.index()].waiters;
+        if waiters.len() > 1 {
+            o.mutant(Mutant::FifoWaiters);
+        }
         let thread = match self.semantics.waiter_order {
             WaiterOrder::Lifo => waiters.pop(),
             WaiterOrder::Fifo => (!waiters.is_empty()).then(|| waiters.remove(0)),
@@ -189,18 +200,47 @@ impl System {
             dequeue.phase = phase;
         }
         self.make_ready(thread, o);
+        let forgotten = match phase {
+            DequeuePhase::Granted(_) => self.is_broken(Mutant::GrantDoesNotCount, o),
+            DequeuePhase::TimedOut | DequeuePhase::Alerted => {
+                self.is_broken(Mutant::TimeoutUncounted, o)
+            }
+            _ => false,
+        };
+        if forgotten {
+            self.discount(thread);
+        }
     }
 
     /// T9. The thread is not blocked any more: it counts for its port, limit or not (CONC-05).
     #[inline]
     pub(crate) fn make_ready<O: Observer>(&mut self, thread: ThreadId, o: &mut O) {
-        let thread = &mut self.threads[thread.index()];
-        thread.state = ThreadState::Running;
-        if let Some(port) = thread.port {
+        self.threads[thread.index()].state = ThreadState::Running;
+        if self.threads[thread.index()].port.is_some() {
             o.rule(rules::CONC_05);
             o.rule(rules::CONC_06);
             o.rule(rules::CONC_09);
+            self.count(thread);
+        }
+    }
+
+    /// The thread counts as active for its port, if it has one.
+    #[inline]
+    pub(crate) fn count(&mut self, thread: ThreadId) {
+        let thread = &mut self.threads[thread.index()];
+        if let (false, Some(port)) = (thread.counted, thread.port) {
+            thread.counted = true;
             self.ports[port.index()].active += 1;
+        }
+    }
+
+    /// The thread counts no longer.
+    #[inline]
+    pub(crate) fn discount(&mut self, thread: ThreadId) {
+        let thread = &mut self.threads[thread.index()];
+        if let (true, Some(port)) = (thread.counted, thread.port) {
+            thread.counted = false;
+            self.ports[port.index()].active -= 1;
         }
     }
 
@@ -210,8 +250,12 @@ impl System {
         if let Some(port) = self.threads[thread.index()].port {
             o.rule(rules::CONC_01);
             o.rule(rules::CONC_03);
-            self.ports[port.index()].active -= 1;
-            self.hand_off(port, o);
+            self.discount(thread);
+            let object = &self.ports[port.index()];
+            let could = !object.waiters.is_empty() && !object.queue.is_empty();
+            if could && !self.is_broken(Mutant::NoHandOffOnBlock, o) {
+                self.hand_off(port, o);
+            }
         }
     }
 
@@ -257,14 +301,14 @@ impl System {
         let old = self.threads[thread.index()].port;
         if old == Some(port) {
             o.rule(rules::CONC_02);
-            self.ports[port.index()].active -= 1;
+            self.discount(thread);
             return;
         }
         if let Some(old) = old {
             o.rule(rules::THR_03);
             o.rule(rules::CONC_13);
+            self.discount(thread);
             self.threads[thread.index()].port = None;
-            self.ports[old.index()].active -= 1;
             o.event(Event::Dissociated(thread, old));
             self.hand_off(old, o);
         }
@@ -283,10 +327,9 @@ impl System {
         o: &mut O,
     ) -> Decision {
         let port = dequeue.port;
-        let slot = self.has_slot(port);
         o.rule(rules::KQ_10);
         if !self.ports[port.index()].queue.is_empty() {
-            if slot {
+            if self.has_slot(port, o) {
                 o.rule(rules::KQ_08);
                 if dequeue.max > 1 {
                     o.rule(rules::KQ_18);
@@ -299,7 +342,7 @@ impl System {
                 if !self.ports[port.index()].waiters.is_empty() {
                     o.rule(rules::CONC_16);
                 }
-                self.ports[port.index()].active += 1;
+                self.count(thread);
                 let packets = self.take(thread, port, dequeue.max, o);
                 return Decision::Packets(packets);
             }
@@ -312,13 +355,13 @@ impl System {
         if self.semantics.hand_off == HandOff::WakeAndRetry
             && let Err(status) = self.can_wait_on(thread, dequeue.handle)
         {
-            self.ports[port.index()].active += 1;
+            self.count(thread);
             return Decision::Refused(status);
         }
         if self.threads[thread.index()].suspend_pending {
             dequeue.phase = DequeuePhase::Interrupted;
             self.threads[thread.index()].frame = Frame::Dequeue(*dequeue);
-            self.ports[port.index()].active += 1;
+            self.count(thread);
             self.run_suspension(thread, o);
             return Decision::Blocks;
         }
@@ -334,7 +377,7 @@ impl System {
         };
         if let Some(ended) = ended {
             o.rule(rules::CONC_20);
-            self.ports[port.index()].active += 1;
+            self.count(thread);
             return ended;
         }
         o.rule(rules::KQ_11);
@@ -539,6 +582,7 @@ impl System {
 
     /// T13, first half. The last handle of a port is gone.
     pub(crate) fn last_handle_closed<O: Observer>(&mut self, port: PortId, o: &mut O) {
+        o.mutant(Mutant::KeepWaitingOnClose);
         match self.semantics.on_close {
             OnClose::Abandon => {
                 o.rule(rules::CLOSE_05);
@@ -594,11 +638,11 @@ impl System {
             let keeps = except_waiters && self.threads[index].waits_in(port);
             if self.threads[index].port == Some(port) && !keeps {
                 o.rule(rules::THR_08);
+                self.discount(thread);
                 self.threads[index].port = None;
                 o.event(Event::Dissociated(thread, port));
             }
         }
-        self.ports[port.index()].active = 0;
     }
 
     /// T13, second half. The object goes when nothing refers to it: no handle, no file, no thread

@@ -1,7 +1,7 @@
 //! The whole: what there is, and the one way in which it changes.
 
 use crate::{
-    Access, Action, Call, DispatcherObject, File, FileId, Frame, Handle, HandleTable, Kind,
+    Access, Action, Call, DispatcherObject, File, FileId, Frame, Handle, HandleTable, Kind, Mutant,
     NotEnabled, ObjectId, Observer, Outcome, Port, PortId, ProcessId, Request, Semantics, Target,
     Thread, ThreadId, ThreadState, Timeout, Wait, WaitPhase,
 };
@@ -130,6 +130,13 @@ impl System {
     /// The rules in force.
     pub fn semantics(&self) -> &Semantics {
         &self.semantics
+    }
+
+    /// Is this mutant in force? To be asked only where it makes a difference.
+    #[inline]
+    pub(crate) fn is_broken<O: Observer>(&self, mutant: Mutant, o: &mut O) -> bool {
+        o.mutant(mutant);
+        self.semantics.mutants.contains(mutant)
     }
 
     /// The number of processors.

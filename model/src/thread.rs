@@ -16,6 +16,8 @@ pub struct Thread {
     pub state: ThreadState,
     /// The port that it is associated with (THR-01).
     pub port: Option<PortId>,
+    /// Does that port's active count include it? As a rule it does if the thread runs (CONC-01).
+    pub counted: bool,
     /// The system call that it is in.
     pub frame: Frame,
     /// How often it has been suspended and not resumed.
@@ -172,11 +174,19 @@ impl Thread {
             process,
             state: ThreadState::Running,
             port: None,
+            counted: false,
             frame: Frame::User,
             suspend_count: 0,
             suspend_pending: false,
             stale_wait_reason: false,
         }
+    }
+
+    /// Is it counted though it does not run, or not counted though it does? Never so in any
+    /// profile; mutants do it.
+    #[inline]
+    pub(crate) fn is_miscounted(&self) -> bool {
+        self.counted != (self.port.is_some() && self.state == ThreadState::Running)
     }
 
     /// Can it make a call now?

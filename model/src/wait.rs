@@ -455,10 +455,9 @@ impl System {
             return;
         }
         o.rule(rules::THR_05);
-        let (state, frame, member_of) = (place.state, place.frame, place.port);
+        let (frame, member_of) = (place.frame, place.port);
         place.state = ThreadState::Terminated;
         place.frame = Frame::User;
-        place.port = None;
         place.suspend_count = 0;
         place.suspend_pending = false;
         place.stale_wait_reason = false;
@@ -488,9 +487,8 @@ impl System {
         }
         self.apcs.retain(|apc| apc.thread != thread);
         if let Some(port) = member_of {
-            if state == ThreadState::Running {
-                self.ports[port.index()].active -= 1;
-            }
+            self.discount(thread);
+            self.threads[thread.index()].port = None;
             o.event(Event::Dissociated(thread, port));
             self.hand_off(port, o);
         }

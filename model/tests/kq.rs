@@ -256,17 +256,20 @@ fn kq_06_a_hand_off_boosts_nothing() {
         process,
         state,
         port,
+        counted,
         frame,
         suspend_count,
         suspend_pending,
         stale_wait_reason,
     } = *lab.system.thread(a);
+    assert!(counted, "a granted thread counts");
     assert_eq!(state, ThreadState::Running);
     let (state, frame) = (before.state, before_grant(frame, before.frame));
     let after = Thread {
         process,
         state,
         port,
+        counted: before.counted,
         frame,
         suspend_count,
         suspend_pending,

@@ -312,6 +312,7 @@ fn restore_thread(session: &Session, saved: &SavedThread) -> Result<Thread, Refu
         SavedState::Suspended => ThreadState::Suspended,
         SavedState::Ended => ThreadState::Terminated,
     };
+    thread.counted = thread.port.is_some() && thread.state == ThreadState::Running;
     thread.suspend_count = saved.suspend_count;
     thread.stale_wait_reason = saved.stale_wait_reason;
     let suspended = saved.state == SavedState::Suspended;
