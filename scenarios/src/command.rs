@@ -18,9 +18,9 @@ use crate::{
 };
 use clap::{
     CommandFactory, Parser, Subcommand, ValueEnum,
-    builder::{PossibleValuesParser, TypedValueParser},
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
-use iocp_model::Profile;
+use iocp_model::{Kernel, Mutant, Profile, mutant::UnknownKernel};
 use std::{
     fmt::Display,
     io::{self, Write},
@@ -212,6 +212,47 @@ fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>> {
 fn profiles() -> impl TypedValueParser<Value = Profile> {
     PossibleValuesParser::new(Profile::ALL.iter().map(|profile| profile.name))
         .map(|name| Profile::find(&name).unwrap_or_default())
+}
+
+/// A profile, with mutants or without, for clap: `windows-10-1607+,no-limit`.
+#[derive(Clone)]
+struct Kernels;
+
+impl TypedValueParser for Kernels {
+    type Value = Kernel;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> std::result::Result<Kernel, clap::Error> {
+        let text = value.to_string_lossy();
+        text.parse().map_err(|error: UnknownKernel| {
+            let (name, near) = match &error {
+                UnknownKernel::Profile(name) => {
+                    let known = Profile::ALL.iter().map(|profile| profile.name);
+                    (name, nearest(name, known))
+                }
+                UnknownKernel::Mutant(name) => {
+                    (name, nearest(name, Mutant::all().map(Mutant::name)))
+                }
+            };
+            let hint = match near {
+                Some(near) => format!("did you mean \"{near}\" rather than \"{name}\"?"),
+                None => "`iocp rules --mutants` lists the mutants, `--help` the profiles.".into(),
+            };
+            let message = format!("{error}; {hint}\n");
+            clap::Error::raw(clap::error::ErrorKind::InvalidValue, message).with_cmd(command)
+        })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let profiles = Profile::ALL.iter();
+        Some(Box::new(profiles.map(|profile| {
+            PossibleValue::new(profile.name).help(profile.about)
+        })))
+    }
 }
 
 /// Standard output, buffered. Flush it before the end: what is lost on drop is lost in silence.

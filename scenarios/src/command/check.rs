@@ -1,9 +1,9 @@
 //! `iocp check`: is each recording explained by some schedule of the model?
 
-use super::{Exit, Format, Problem, Result, output, print_json, profiles};
+use super::{Exit, Format, Kernels, Problem, Result, output, print_json};
 use crate::recordings;
 use clap::Args;
-use iocp_model::Profile;
+use iocp_model::Kernel;
 use iocp_scheduler::{
     Program, State, Workload,
     conform::{self, Divergence, Options, Verdict},
@@ -21,9 +21,10 @@ pub(super) struct Arguments {
     /// Recordings, or folders of them (*.jsonl); without any, all that are shipped.
     files: Vec<PathBuf>,
     /// Check against these profiles only; without it, against those of which the recording's header
-    /// expects something, or else against the newest Windows.
-    #[arg(long, value_parser = profiles())]
-    profile: Vec<Profile>,
+    /// expects something, or else against the newest Windows. Rules to break may follow, with
+    /// commas (`windows-10-1607+,no-limit`; `iocp rules --mutants` lists them).
+    #[arg(long, value_parser = Kernels)]
+    profile: Vec<Kernel>,
     /// Assume up to so many waits that the recording does not show.
     #[arg(long, value_name = "WAITS", default_value_t = 0)]
     hidden_waits: u32,
@@ -57,7 +58,7 @@ struct Checked {
 
 /// What one profile says of it.
 struct Judged {
-    profile: Profile,
+    kernel: Kernel,
     verdict: Verdict,
     expected: Option<Expected>,
 }
@@ -238,28 +239,27 @@ fn check(
     workload.machine.processors = u16::try_from(trace.header.processors).ok();
     let program = Program::compile(&workload)
         .map_err(|error| format!("{name}: line 1: the header's scenario cannot be: {error}"))?;
-    let profiles: Vec<Profile> = if !arguments.profile.is_empty() {
+    let kernels: Vec<Kernel> = if !arguments.profile.is_empty() {
         arguments.profile.clone()
     } else if trace.header.expect.is_empty() {
-        vec![Profile::default()]
+        vec![Kernel::default()]
     } else {
-        let mut profiles = Vec::new();
+        let mut kernels = Vec::new();
         for name_of in trace.header.expect.keys() {
-            let profile = Profile::find(name_of).ok_or_else(|| {
-                format!("{name}: line 1: the header expects something of the unknown profile \"{name_of}\"")
-            })?;
-            profiles.push(profile);
+            kernels.push(name_of.parse().map_err(|error| {
+                format!("{name}: line 1: the header expects something of \"{name_of}\": {error}")
+            })?);
         }
-        profiles
+        kernels
     };
     let mut verdicts = Vec::new();
-    for profile in profiles {
-        let verdict = conform::check(&program, profile.semantics, &trace, options)
+    for kernel in kernels {
+        let verdict = conform::check(&program, kernel.semantics(), &trace, options)
             .map_err(|error| format!("{name}: {error}"))?;
         verdicts.push(Judged {
-            profile,
+            kernel,
             verdict,
-            expected: trace.header.expect.get(profile.name).copied(),
+            expected: trace.header.expect.get(&kernel.to_string()).copied(),
         });
     }
     Ok(Checked {
@@ -288,10 +288,7 @@ fn accept(path: &Path, checked: &Checked) -> Result<()> {
             Verdict::Diverges(_) => Expected::Diverges,
             Verdict::NoVerdict { .. } => continue,
         };
-        trace
-            .header
-            .expect
-            .insert(judged.profile.name.to_owned(), found);
+        trace.header.expect.insert(judged.kernel.to_string(), found);
     }
     let write = || {
         // Beside the old file first: nothing is lost if this fails half-way.
@@ -310,7 +307,7 @@ fn line(out: &mut impl Write, checked: &Checked) -> std::io::Result<()> {
     let verdicts: Vec<_> = checked
         .verdicts
         .iter()
-        .map(|judged| format!("{} {}", judged.profile.name, judged.word()))
+        .map(|judged| format!("{} {}", judged.kernel, judged.word()))
         .collect();
     let worst = checked
         .verdicts
@@ -355,7 +352,7 @@ fn explain(
     judged: &Judged,
     arguments: &Arguments,
 ) -> std::io::Result<()> {
-    let profile = judged.profile.name;
+    let profile = judged.kernel;
     match &judged.verdict {
         Verdict::Conforms { states } => {
             if judged.exit() != Exit::Holds {
@@ -384,7 +381,7 @@ fn explain(
 fn divergence_in_full(
     out: &mut impl Write,
     checked: &Checked,
-    profile: &str,
+    profile: Kernel,
     divergence: &Divergence,
     _arguments: &Arguments,
 ) -> std::io::Result<()> {
@@ -487,7 +484,7 @@ fn summary(
                 .all(|judged| judged.exit() == Exit::Holds)
         })
         .count();
-    let mut profiles: Vec<&str> = judged().map(|judged| judged.profile.name).collect();
+    let mut profiles: Vec<String> = judged().map(|judged| judged.kernel.to_string()).collect();
     profiles.sort_unstable();
     profiles.dedup();
     let counts: Vec<String> = profiles
@@ -495,7 +492,7 @@ fn summary(
         .map(|name| {
             let count = |word: &str| {
                 judged()
-                    .filter(|judged| judged.profile.name == *name && judged.word() == word)
+                    .filter(|judged| judged.kernel.to_string() == *name && judged.word() == word)
                     .count()
             };
             let mut text = format!(
@@ -546,7 +543,7 @@ fn json(all: &[Checked], unreadable: usize) -> serde_json::Value {
                 .iter()
                 .map(|judged| {
                     let mut value = serde_json::json!({
-                        "profile": judged.profile.name,
+                        "profile": judged.kernel.to_string(),
                         "verdict": judged.word(),
                         "expected": judged.expected.map(Expected::name),
                         "ok": judged.exit() == Exit::Holds,

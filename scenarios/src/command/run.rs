@@ -1,10 +1,10 @@
 //! `iocp run`: one schedule of a scenario on the model.
 
 use super::{
-    Exit, Format, Problem, Result, find_scenario, output, print_json, profiles, read_at_most,
+    Exit, Format, Kernels, Problem, Result, find_scenario, output, print_json, read_at_most,
 };
 use clap::{Args, ValueEnum};
-use iocp_model::{Call, Observer, Profile, Returned, ThreadId, ThreadState, rules::RuleId};
+use iocp_model::{Call, Kernel, Observer, Profile, Returned, ThreadId, ThreadState, rules::RuleId};
 use iocp_scheduler::{
     End, Op, Program, Run, RunError, State, Watch,
     expect::{self, Collector, Failure},
@@ -30,9 +30,10 @@ const MOST_SCHEDULE_BYTES: u64 = 256 << 20;
 pub(super) struct Arguments {
     /// The scenario: a file, or a name in the catalogue.
     scenario: String,
-    /// The kernel that the model is to be.
-    #[arg(long, default_value = Profile::WINDOWS_10_1607.name, value_parser = profiles())]
-    profile: Profile,
+    /// The kernel that the model is to be: a profile, and behind it, with commas, rules to break
+    /// (`windows-10-1607+,no-limit`; `iocp rules --mutants` lists them).
+    #[arg(long, default_value = Profile::WINDOWS_10_1607.name, value_parser = Kernels)]
+    profile: Kernel,
     /// The seed of the strategy.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -116,7 +117,7 @@ struct Report {
     failures: Vec<Failure>,
     waiting: Vec<String>,
     again: String,
-    profile: &'static str,
+    kernel: Kernel,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result {
@@ -126,12 +127,12 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         Some(path) => Some(read_schedule(path, program)?),
         None => None,
     };
-    let mut profile = arguments.profile;
+    let mut kernel = arguments.profile;
     let mut jitter_percent = arguments.jitter;
     if let Some(schedule) = &replayed {
-        profile = Profile::find(&schedule.profile).ok_or_else(|| {
+        kernel = schedule.profile.parse().map_err(|error| {
             Problem::new(format!(
-                "the schedule is for the unknown profile \"{}\"",
+                "the schedule is for \"{}\": {error}",
                 schedule.profile
             ))
         })?;
@@ -146,13 +147,18 @@ pub(super) fn run(arguments: &Arguments) -> Result {
     } else {
         arguments.strategy.name()
     };
-    let header = header(program, profile.name, name, arguments.seed);
+    let header = header(program, &kernel.to_string(), name, arguments.seed);
     let options = Options {
         most_steps: arguments.most_steps,
         jitter_percent,
     };
-    let mut run = Run::new(program, profile.semantics, Recorded::new(strategy), options)
-        .map_err(Problem::new)?;
+    let mut run = Run::new(
+        program,
+        kernel.semantics(),
+        Recorded::new(strategy),
+        options,
+    )
+    .map_err(Problem::new)?;
     let sink = Output::new(arguments, &header)?;
     let mut watch = Both {
         tracer: Tracer::new(program, sink, true),
@@ -166,7 +172,7 @@ pub(super) fn run(arguments: &Arguments) -> Result {
     let outcome = watch.collector.finish(run.state().clone());
     let failures = match end {
         End::OutOfSteps => Vec::new(),
-        End::Finished | End::Settled => expect::check(program, profile.name, &outcome),
+        End::Finished | End::Settled => expect::check(program, kernel.profile.name, &outcome),
     };
     let sink = watch.tracer.into_sink();
     let (steps, now_ns) = (run.steps(), run.now_ns());
@@ -184,7 +190,8 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         )));
     }
     if let Some(path) = &arguments.save_schedule {
-        let schedule = Schedule::new(program, profile.name, jitter_percent, &strategy.steps);
+        let profile = kernel.to_string();
+        let schedule = Schedule::new(program, &profile, jitter_percent, &strategy.steps);
         save_schedule(path, &schedule)?;
     }
     let (events, count) = sink.finish()?;
@@ -197,12 +204,12 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         now_ns,
         failures,
         waiting,
-        again: again(arguments, profile),
-        profile: profile.name,
+        again: again(arguments, kernel),
+        kernel,
     };
     match arguments.format {
         Format::Human => report.human(program, arguments)?,
-        Format::Json => print_json(&report.json(arguments, profile))?,
+        Format::Json => print_json(&report.json(arguments))?,
     }
     Ok(match end {
         End::OutOfSteps => Exit::NoVerdict,
@@ -222,7 +229,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// The command that does the same again.
-fn again(arguments: &Arguments, profile: Profile) -> String {
+fn again(arguments: &Arguments, kernel: Kernel) -> String {
     let mut again = format!("iocp run {}", quoted(&arguments.scenario));
     if arguments.most_steps != MOST_STEPS {
         again += &format!(" --most-steps {}", arguments.most_steps);
@@ -231,8 +238,8 @@ fn again(arguments: &Arguments, profile: Profile) -> String {
         return format!("{again} --replay {}", quoted(&path.display().to_string()));
     }
     again += &format!(" --seed {}", arguments.seed);
-    if profile.name != Profile::default().name {
-        again += &format!(" --profile {}", profile.name);
+    if kernel != Kernel::default() {
+        again += &format!(" --profile {kernel}");
     }
     if arguments.strategy != Strategies::Random {
         again += &format!(" --strategy {}", arguments.strategy.name());
@@ -501,11 +508,11 @@ impl Report {
         let checked = workload
             .expect
             .iter()
-            .filter(|expectation| expect::applies(expectation, self.profile))
+            .filter(|expectation| expect::applies(expectation, self.kernel.profile.name))
             .count();
         if self.end != End::OutOfSteps {
             match (checked, self.failures.len()) {
-                (0, _) => writeln!(out, "The scenario expects nothing under {}.", self.profile)?,
+                (0, _) => writeln!(out, "The scenario expects nothing under {}.", self.kernel)?,
                 (1, 0) => writeln!(out, "The one expectation holds.")?,
                 (all, 0) => writeln!(out, "All {all} expectations hold.")?,
                 (all, broken) => {
@@ -520,10 +527,10 @@ impl Report {
         Ok(out.flush()?)
     }
 
-    fn json(&self, arguments: &Arguments, profile: Profile) -> serde_json::Value {
+    fn json(&self, arguments: &Arguments) -> serde_json::Value {
         serde_json::json!({
             "scenario": self.header.scenario.get("name"),
-            "profile": profile.name,
+            "profile": self.kernel.to_string(),
             "seed": arguments.seed,
             "verdict": self.verdict(),
             "end": match self.end {
