@@ -3,11 +3,14 @@
 
 #![allow(clippy::unwrap_used)]
 
-use iocp_model::Profile;
+use iocp_model::{
+    Observer, Profile,
+    rules::{self, RuleId},
+};
 use iocp_scenarios::generate::{self, Shape};
 use iocp_scheduler::{
     Program, Run, Workload,
-    conform::{self, Verdict},
+    conform::{self, Recording, Verdict},
     run::Options,
     strategy::Random,
     trace::{Tracer, header},
@@ -305,6 +308,40 @@ fn a_divergence_after_ten_thousand_events_is_found() {
     );
     assert_eq!(divergence.event, last);
     assert!(took.as_secs() < 5, "{took:?}");
+}
+
+/// Counts how often the model hands a packet to a blocked dequeuer, and the rule for it.
+#[derive(Default)]
+struct HandOffs {
+    events: u32,
+    rules: u32,
+}
+
+impl Observer for HandOffs {
+    fn event(&mut self, event: iocp_model::Event) {
+        self.events += u32::from(matches!(event, iocp_model::Event::HandedOff { .. }));
+    }
+
+    fn rule(&mut self, rule: RuleId) {
+        self.rules += u32::from(rule == rules::WAIT_03);
+    }
+}
+
+#[test]
+fn an_observer_sees_the_steps_of_the_search() {
+    let program = busy(20);
+    let options = conform::Options::default();
+    let trace = recording(&program, &Profile::default(), 1);
+    let read = Recording::read(&program, &trace).unwrap();
+    // Read once, checked twice: Windows hands packets over, Wine's waiters look for themselves.
+    let mut windows = HandOffs::default();
+    let verdict = read.check(Profile::default().semantics, options, &mut windows);
+    assert!(matches!(verdict, Ok(Verdict::Conforms { .. })));
+    assert!(windows.events > 0 && windows.events == windows.rules);
+    let mut wine = HandOffs::default();
+    let verdict = read.check(Profile::WINE_8.semantics, options, &mut wine);
+    assert!(verdict.is_ok());
+    assert_eq!((wine.events, wine.rules), (0, 0));
 }
 
 #[test]

@@ -1,0 +1,83 @@
+//! Compares what the model does with what was recorded.
+
+use super::recording::{Item, Kind, Recording};
+use crate::{
+    program::{CallOp, Op},
+    state::Watch,
+};
+use iocp_model::{Event, Observer, Returned, ThreadId, rules::RuleId};
+use iocp_traces::SeenResult;
+
+/// Compares what the model does with what was recorded.
+pub(super) struct Compare<'a, O> {
+    pub(super) recording: &'a Recording<'a>,
+    /// Items of each thread that are over in the model.
+    pub(super) done: &'a mut [u32],
+    pub(super) now_ns: u64,
+    pub(super) prompt_ns: Option<u64>,
+    /// Something happened that the recording does not have.
+    pub(super) differs: bool,
+    /// Who else watches.
+    pub(super) observer: &'a mut O,
+}
+
+impl<O> Compare<'_, O> {
+    fn over(&mut self, thread: ThreadId) -> Option<&Item> {
+        let done = &mut self.done[thread.index()];
+        let item = self.recording.items[thread.index()].get(*done as usize)?;
+        *done += 1;
+        // Steps are taken as late as they can be: now is the latest moment for this one.
+        let latest = self
+            .prompt_ns
+            .map(|prompt| self.now_ns.saturating_add(prompt));
+        match (item.ended_ns, latest) {
+            (None, _) => self.differs = true,
+            (Some(ended), Some(latest)) if ended > latest => self.differs = true,
+            _ => {}
+        }
+        Some(item)
+    }
+}
+
+impl<O: Observer> Observer for Compare<'_, O> {
+    #[inline]
+    fn event(&mut self, event: Event) {
+        self.observer.event(event);
+    }
+
+    #[inline]
+    fn rule(&mut self, rule: RuleId) {
+        self.observer.rule(rule);
+    }
+}
+
+impl<O: Observer> Watch for Compare<'_, O> {
+    fn ends(&mut self, thread: ThreadId, _: &CallOp, returned: &Returned) {
+        let same = match self.over(thread) {
+            Some(Item {
+                kind:
+                    Kind::Call {
+                        result: Some(result),
+                        ..
+                    },
+                ..
+            }) => SeenResult::of(returned) == *result,
+            _ => false,
+        };
+        self.differs |= !same;
+    }
+
+    fn does(&mut self, thread: ThreadId, op: &Op) {
+        if !matches!(op, Op::Compute(_) | Op::End) && self.over(thread).is_none() {
+            self.differs = true;
+        }
+    }
+
+    fn ended(&mut self, thread: ThreadId) {
+        // A recording need not say that a thread ended; but one that ends does nothing more.
+        if let Some(item) = self.over(thread) {
+            let ends = matches!(item.kind, Kind::Ends);
+            self.differs |= !ends;
+        }
+    }
+}
