@@ -14,6 +14,7 @@
 //! | [`search`] | all schedules, the plain way |
 //! | [`capabilities`] | why a program cannot be recorded on a real kernel |
 //! | `native` (Windows) | the same program on the real kernel |
+//! | [`outside`] | a run, as a recorder would have seen it |
 //! | [`conform`] | is this recording explained by some schedule? |
 
 #![deny(unsafe_code)]
@@ -28,6 +29,7 @@ pub mod expect;
 pub mod grammar;
 #[cfg(windows)]
 pub mod native;
+pub mod outside;
 pub mod program;
 pub mod run;
 pub mod search;

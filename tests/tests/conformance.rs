@@ -9,88 +9,21 @@ use iocp_model::{
 };
 use iocp_scenarios::generate::{self, Shape};
 use iocp_scheduler::{
-    Program, Run, Workload,
+    Program, Workload,
     conform::{self, Recording, Verdict},
+    outside,
     run::Options,
     strategy::Random,
-    trace::{Tracer, header},
 };
 use iocp_traces::{Event, Happening, Number, SeenResult, Trace};
-use rand::{RngExt, SeedableRng, seq::IndexedRandom};
+use rand::{SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use std::{borrow::Cow, time::Instant};
 
-/// A run as its own kernel's recorder would have seen it: no kernel events, and each call an
-/// interval that begins somewhat before its step and ends somewhat after.
+/// A run as its own kernel's recorder would have seen it.
 fn recording(program: &Program, profile: &Profile, seed: u64) -> Trace {
-    let mut events: Vec<Event<'static>> = Vec::new();
-    let mut run = Run::new(
-        program,
-        profile.semantics,
-        Random::new(seed),
-        Options::default(),
-    )
-    .unwrap();
-    run.finish(&mut Tracer::new(program, &mut Stored(&mut events), false))
-        .unwrap();
-    Trace {
-        header: header(program, profile.name, "random", seed),
-        events: widened(events, &mut ChaCha8Rng::seed_from_u64(seed)),
-    }
-}
-
-struct Stored<'e>(&'e mut Vec<Event<'static>>);
-
-impl iocp_scheduler::trace::Sink for &mut Stored<'_> {
-    fn event(&mut self, event: &Event<'_>) {
-        self.0.push(event.clone().into_owned());
-    }
-}
-
-/// The same events, the begins earlier and the ends later, each thread's in their order.
-fn widened(mut events: Vec<Event<'static>>, rng: &mut ChaCha8Rng) -> Vec<Event<'static>> {
-    /// Between two steps.
-    const APART_NS: u64 = 1_000;
-    let mut of_thread: Vec<(String, Vec<usize>)> = Vec::new();
-    for (index, event) in events.iter_mut().enumerate() {
-        event.at_ns = (index as u64 + 1) * APART_NS;
-        let Some(name) = event.thread().map(str::to_owned) else {
-            continue;
-        };
-        match of_thread.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, indices)) => indices.push(index),
-            None => of_thread.push((name, vec![index])),
-        }
-    }
-    for (_, indices) in of_thread {
-        // In each gap between an end and the begin after it, the two move towards each other.
-        let mut last_ns = 0;
-        for (place, &index) in indices.iter().enumerate() {
-            let at_ns = events[index].at_ns;
-            let begins = matches!(
-                events[index].what,
-                Happening::Begin { .. } | Happening::Until { .. }
-            );
-            let moved = if begins {
-                rng.random_range(at_ns.saturating_sub(8 * APART_NS).max(last_ns)..=at_ns)
-            } else {
-                let next = indices
-                    .get(place + 1)
-                    .map_or(u64::MAX / 2, |&next| events[next].at_ns);
-                rng.random_range(at_ns..=(at_ns + 8 * APART_NS).min(next))
-            };
-            events[index].at_ns = moved;
-            last_ns = moved;
-        }
-    }
-    let settled_ns = events.iter().map(|event| event.at_ns).max().unwrap_or(0) + APART_NS;
-    for event in &mut events {
-        if event.thread().is_none() {
-            event.at_ns = settled_ns;
-        }
-    }
-    events.sort_by_key(|event| event.at_ns);
-    events
+    let (kernel, strategy) = ((*profile).into(), Random::new(seed));
+    outside::record(program, kernel, strategy, Options::default(), 8, seed).unwrap()
 }
 
 fn profile(seed: u64) -> Profile {
