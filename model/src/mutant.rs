@@ -171,6 +171,14 @@ impl Mutants {
         count
     }
 
+    /// Are all of these in `other`?
+    pub fn is_subset(&self, other: Self) -> bool {
+        self.0
+            .iter()
+            .zip(other.0)
+            .all(|(these, those)| these & !those == 0)
+    }
+
     /// Is it none?
     pub const fn is_empty(&self) -> bool {
         self.len() == 0

@@ -16,6 +16,7 @@
 //! | `native` (Windows) | the same program on the real kernel |
 //! | [`outside`] | a run, as a recorder would have seen it |
 //! | [`conform`] | is this recording explained by some schedule? |
+//! | [`diagnose`] | if not: which rules would have to be broken? |
 
 #![deny(unsafe_code)]
 
@@ -25,6 +26,7 @@ pub mod conform;
 // It runs a thread to show that threads do not matter; a browser has none.
 #[cfg(not(target_family = "wasm"))]
 pub mod determinism;
+pub mod diagnose;
 pub mod expect;
 pub mod grammar;
 #[cfg(windows)]

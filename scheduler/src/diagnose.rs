@@ -1,0 +1,253 @@
+//! Which rules does a kernel break, of which no schedule explains a recording?
+//!
+//! The answer is every smallest set of [`Mutant`]s that together let the recording conform. Sets
+//! are tried from small to large. A set that does not do is enlarged only by mutants that the check
+//! *heard* of while it failed ([`Observer::mutant`]): the search went through every state that the
+//! set allows, and a mutant that was not asked for in any of them changes nothing. So nothing is
+//! missed, unless a budget runs out, and then the diagnosis says so.
+//!
+//! Beside the rules there is always another explanation: that threads blocked where the recording
+//! does not show it. The diagnosis gives the least number of such waits that would do.
+
+use crate::{
+    conform::{self, Divergence, Recording, Unfit, Verdict},
+    program::Program,
+    state::State,
+};
+use iocp_model::{Mutant, Mutants, Observer, Semantics};
+use std::collections::BTreeSet;
+
+/// How far to look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// How each check is made.
+    pub conform: conform::Options,
+    /// The most mutants in one explanation.
+    pub most_mutants: usize,
+    /// The most hidden waits that are tried.
+    pub most_hidden_waits: u32,
+    /// The most states that all checks together look at, before the diagnosis stops.
+    pub most_states: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            conform: conform::Options::default(),
+            most_mutants: 3,
+            most_hidden_waits: 3,
+            most_states: 2_000_000,
+        }
+    }
+}
+
+/// Why a recording may not conform.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Diagnosis {
+    /// The smallest sets of mutants under which it conforms; the likeliest first.
+    pub explanations: Vec<Mutants>,
+    /// The least number of hidden waits with which it conforms, no rule being broken.
+    pub hidden_waits: Option<u32>,
+    /// Every set of at most so many mutants was tried or need not be.
+    pub complete_to: usize,
+    /// How many checks it took.
+    pub checks: u64,
+    /// How many states they looked at.
+    pub states: u64,
+}
+
+/// Looks for the smallest sets of mutants that explain a divergence.
+///
+/// # Errors
+/// As [`Recording::check`].
+pub fn diagnose(
+    program: &Program,
+    recording: &Recording<'_>,
+    semantics: Semantics,
+    divergence: &Divergence,
+    options: Options,
+) -> Result<Diagnosis, Unfit> {
+    let mut search = Search {
+        program,
+        recording,
+        semantics,
+        options,
+        checks: 0,
+        states: 0,
+        exhausted: false,
+        explanations: Vec::new(),
+    };
+    let hidden_waits = search.hidden_waits()?;
+    let complete_to = search.run()?;
+    let near = near(program, divergence);
+    // Those first that break something where recording and model part.
+    search.explanations.sort_by_key(|set| {
+        let far = set.iter().filter(|mutant| !near.contains(*mutant)).count();
+        (set.len(), far)
+    });
+    Ok(Diagnosis {
+        explanations: search.explanations,
+        hidden_waits,
+        complete_to,
+        checks: search.checks,
+        states: search.states,
+    })
+}
+
+/// The mutants that a check heard of.
+#[derive(Default)]
+struct Heard(Mutants);
+
+impl Observer for Heard {
+    fn mutant(&mut self, mutant: Mutant) {
+        self.0.insert(mutant);
+    }
+}
+
+impl crate::Watch for Heard {}
+
+/// The mutants that matter to the very next step where recording and model part.
+fn near(program: &Program, divergence: &Divergence) -> Mutants {
+    let mut heard = Heard::default();
+    for state in &divergence.states {
+        let mut choices = Vec::new();
+        state.choices(program, &mut choices);
+        for choice in choices {
+            // A thread that then goes round without doing anything has been heard all the same.
+            let _ = state.clone().take(program, choice, &mut heard);
+        }
+    }
+    heard.0
+}
+
+/// A set that does not explain the recording.
+struct Failure {
+    set: Mutants,
+    /// What may be added to it.
+    heard: Mutants,
+    /// The first event that it leaves unexplained.
+    event: usize,
+}
+
+struct Search<'a> {
+    program: &'a Program,
+    recording: &'a Recording<'a>,
+    semantics: Semantics,
+    options: Options,
+    checks: u64,
+    states: u64,
+    /// A budget ran out, here or within a check.
+    exhausted: bool,
+    explanations: Vec<Mutants>,
+}
+
+impl Search<'_> {
+    /// Tries sets of growing size; says up to which size all were tried.
+    fn run(&mut self) -> Result<usize, Unfit> {
+        let mut failures = Vec::new();
+        self.attempt(Mutants::NONE, &mut failures)?;
+        for size in 1..=self.options.most_mutants {
+            let mut tried = BTreeSet::new();
+            let mut next = Vec::new();
+            // What gets farthest is likeliest to need only one rule more.
+            failures.sort_by_key(|failure: &Failure| std::cmp::Reverse(failure.event));
+            for failure in &failures {
+                for mutant in failure.heard.iter() {
+                    let mut set = failure.set;
+                    set.insert(mutant);
+                    if self.exhausted {
+                        return Ok(size - 1);
+                    }
+                    if set != failure.set && self.is_minimal(set) && tried.insert(set) {
+                        self.attempt(set, &mut next)?;
+                    }
+                }
+            }
+            if self.exhausted {
+                return Ok(size - 1);
+            }
+            failures = next;
+        }
+        Ok(self.options.most_mutants)
+    }
+
+    /// Does no smaller set explain the recording already?
+    fn is_minimal(&self, set: Mutants) -> bool {
+        !self
+            .explanations
+            .iter()
+            .any(|smaller| smaller.is_subset(set))
+    }
+
+    /// Checks the recording with this set of rules broken.
+    fn attempt(&mut self, set: Mutants, failures: &mut Vec<Failure>) -> Result<(), Unfit> {
+        let semantics = set.iter().fold(self.semantics, Semantics::with);
+        let without = |mutant| {
+            let rest = set.iter().filter(|other| *other != mutant);
+            rest.fold(self.semantics, Semantics::with)
+        };
+        // One that these semantics have in any case is no part of an explanation.
+        if set.iter().any(|mutant| without(mutant) == semantics) {
+            return Ok(());
+        }
+        let mut heard = Heard(self.heard_at_setup(semantics));
+        match self.check(semantics, 0, &mut heard)? {
+            Verdict::Conforms { .. } => self.explanations.push(set),
+            Verdict::Diverges(divergence) => failures.push(Failure {
+                set,
+                heard: heard.0,
+                event: divergence.event,
+            }),
+            Verdict::NoVerdict { .. } => self.exhausted = true,
+        }
+        Ok(())
+    }
+
+    /// The mutants that change how the system is when the program begins.
+    fn heard_at_setup(&self, semantics: Semantics) -> Mutants {
+        let begin = |semantics| {
+            let mut bytes = Vec::new();
+            if let Ok(state) = State::initial(self.program, semantics) {
+                state.encode(&mut bytes);
+            }
+            bytes
+        };
+        let as_is = begin(semantics);
+        Mutant::all()
+            .filter(|mutant| begin(semantics.with(*mutant)) != as_is)
+            .collect()
+    }
+
+    fn hidden_waits(&mut self) -> Result<Option<u32>, Unfit> {
+        for waits in 1..=self.options.most_hidden_waits {
+            match self.check(self.semantics, waits, &mut Heard::default())? {
+                Verdict::Conforms { .. } => return Ok(Some(waits)),
+                Verdict::Diverges(_) => {}
+                Verdict::NoVerdict { .. } => break,
+            }
+        }
+        Ok(None)
+    }
+
+    fn check(
+        &mut self,
+        semantics: Semantics,
+        hidden_waits: u32,
+        heard: &mut Heard,
+    ) -> Result<Verdict, Unfit> {
+        let options = conform::Options {
+            hidden_waits,
+            // Nobody looks at where it stopped.
+            most_frontier: 0,
+            ..self.options.conform
+        };
+        let verdict = self.recording.check(semantics, options, heard)?;
+        self.checks += 1;
+        self.states += match &verdict {
+            Verdict::Conforms { states } | Verdict::NoVerdict { states, .. } => *states,
+            Verdict::Diverges(divergence) => divergence.looked_at,
+        };
+        self.exhausted |= self.states >= self.options.most_states;
+        Ok(verdict)
+    }
+}
