@@ -171,6 +171,34 @@ impl Mutants {
         count
     }
 
+    /// Those that are in one of the two sets, or in both.
+    #[must_use]
+    pub fn union(mut self, other: Self) -> Self {
+        self.0
+            .iter_mut()
+            .zip(other.0)
+            .for_each(|(these, those)| *these |= those);
+        self
+    }
+
+    /// Those that are in one of the two sets and not in the other.
+    #[must_use]
+    pub fn difference(mut self, other: Self) -> Self {
+        self.0
+            .iter_mut()
+            .zip(other.0)
+            .for_each(|(these, those)| *these ^= those);
+        self
+    }
+
+    /// Is one in both sets?
+    pub fn intersects(&self, other: Self) -> bool {
+        self.0
+            .iter()
+            .zip(other.0)
+            .any(|(these, those)| these & those != 0)
+    }
+
     /// Are all of these in `other`?
     pub fn is_subset(&self, other: Self) -> bool {
         self.0

@@ -190,7 +190,7 @@ impl Search<'_> {
         if set.iter().any(|mutant| without(mutant) == semantics) {
             return Ok(());
         }
-        let mut heard = Heard(self.heard_at_setup(semantics));
+        let mut heard = Heard(State::heard_at_start(self.program, semantics));
         match self.check(semantics, 0, &mut heard)? {
             Verdict::Conforms { .. } => self.explanations.push(set),
             Verdict::Diverges(divergence) => failures.push(Failure {
@@ -201,21 +201,6 @@ impl Search<'_> {
             Verdict::NoVerdict { .. } => self.exhausted = true,
         }
         Ok(())
-    }
-
-    /// The mutants that change how the system is when the program begins.
-    fn heard_at_setup(&self, semantics: Semantics) -> Mutants {
-        let begin = |semantics| {
-            let mut bytes = Vec::new();
-            if let Ok(state) = State::initial(self.program, semantics) {
-                state.encode(&mut bytes);
-            }
-            bytes
-        };
-        let as_is = begin(semantics);
-        Mutant::all()
-            .filter(|mutant| begin(semantics.with(*mutant)) != as_is)
-            .collect()
     }
 
     fn hidden_waits(&mut self) -> Result<Option<u32>, Unfit> {

@@ -6,19 +6,30 @@
 //! on.
 
 use crate::{
-    Program, Run, RunError,
-    run::Options,
+    Program, Run, RunError, State,
+    run::{End, Options},
     strategy::Strategy,
     trace::{Tracer, header},
 };
-use iocp_model::Kernel;
+use iocp_model::{Kernel, Mutants};
 use iocp_traces::{Event, Happening, Trace};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// The time between two steps of the run, in the recording.
 const APART_NS: u64 = 1_000;
+
+/// A run, as seen from outside.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The recording.
+    pub trace: Trace,
+    /// How the run ended.
+    pub end: End,
+    /// The mutants on which it has depended.
+    pub heard: Mutants,
+}
 
 /// Runs a program to its end and records it from outside: an interval reaches at most `reach`
 /// steps beyond its call, on either side, as the seed has it.
@@ -32,23 +43,26 @@ pub fn record<S: Strategy>(
     options: Options,
     reach: u64,
     seed: u64,
-) -> Result<Trace, RunError> {
-    let mut events: Vec<Event<'static>> = Vec::new();
-    let mut run = Run::new(program, kernel.semantics(), strategy, options)?;
-    let sink = |event: &Event<'_>| events.push(event.clone().into_owned());
-    run.finish(&mut Tracer::new(program, sink, false))?;
+) -> Result<Seen, RunError> {
+    let semantics = kernel.semantics();
+    let mut run = Run::new(program, semantics, strategy, options)?;
+    let mut tracer = Tracer::new(program, Vec::new(), false);
+    let end = run.finish(&mut tracer)?;
+    let heard = tracer
+        .heard()
+        .union(State::heard_at_start(program, semantics));
+    let mut events = tracer.into_sink();
     widen(&mut events, reach, &mut ChaCha8Rng::seed_from_u64(seed));
-    Ok(Trace {
-        header: header(program, &kernel.to_string(), "", seed),
-        events,
-    })
+    let header = header(program, &kernel.to_string(), "", seed);
+    let trace = Trace { header, events };
+    Ok(Seen { trace, end, heard })
 }
 
 /// Moves begins to earlier times and ends to later ones, each thread's events staying in their
 /// order.
 fn widen(events: &mut [Event<'static>], reach: u64, rng: &mut ChaCha8Rng) {
     // The threads by name; for each event the number of its thread, and when that did the next.
-    let mut numbers: HashMap<String, usize> = HashMap::new();
+    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     let mut thread_of = Vec::with_capacity(events.len());
     for (index, event) in events.iter_mut().enumerate() {
         event.at_ns = (index as u64 + 1) * APART_NS;

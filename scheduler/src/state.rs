@@ -10,8 +10,8 @@ use crate::{
     program::{CallOp, Code, Condition, FIRST_VARIABLE, MOST_NESTING, Op, Program},
 };
 use iocp_model::{
-    Action, Call, DequeuePhase, Encoder, Event, Frame, Handle, NotEnabled, Object, Observer,
-    Outcome, PortId, Returned, Semantics, System, Target, Thread, ThreadId, ThreadState,
+    Action, Call, DequeuePhase, Encoder, Event, Frame, Handle, Mutant, Mutants, NotEnabled, Object,
+    Observer, Outcome, PortId, Returned, Semantics, System, Target, Thread, ThreadId, ThreadState,
     profile::BatchWake, rules::RuleId,
 };
 use iocp_traces::SeenResult;
@@ -320,6 +320,11 @@ impl<W: Watch> Observer for Noting<'_, W> {
     fn rule(&mut self, rule: RuleId) {
         self.watch.rule(rule);
     }
+
+    #[inline]
+    fn mutant(&mut self, mutant: Mutant) {
+        self.watch.mutant(mutant);
+    }
 }
 
 impl State {
@@ -345,6 +350,21 @@ impl State {
             state.rest(program, thread, &mut ())?;
         }
         Ok(state)
+    }
+
+    /// The mutants that would make a difference before the first step.
+    pub fn heard_at_start(program: &Program, semantics: Semantics) -> Mutants {
+        let begin = |semantics| {
+            let mut bytes = Vec::new();
+            if let Ok(state) = Self::initial(program, semantics) {
+                state.encode(&mut bytes);
+            }
+            bytes
+        };
+        let as_is = begin(semantics);
+        Mutant::all()
+            .filter(|mutant| begin(semantics.with(*mutant)) != as_is)
+            .collect()
     }
 
     /// Appends what can happen next, in the order of the threads. Time is not looked at: a time-out

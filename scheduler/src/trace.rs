@@ -6,7 +6,9 @@ use crate::{
     state::{State, Watch},
     workload::Time,
 };
-use iocp_model::{Call, Event as KernelHappening, Observer, PortId, Returned, ThreadId};
+use iocp_model::{
+    Call, Event as KernelHappening, Mutant, Mutants, Observer, PortId, Returned, ThreadId,
+};
 use iocp_traces::{
     Change, Clock, Event, Happening, Header, KernelEvent, Number, PortState, Producer, SeenResult,
     event::{FORMAT, VERSION},
@@ -79,6 +81,7 @@ pub struct Tracer<'p, S> {
     kernel: bool,
     /// What the step made threads return with: told after what it did to the ports.
     later: SmallVec<[Happening<'p>; 4]>,
+    heard: Mutants,
 }
 
 impl<'p, S: Sink> Tracer<'p, S> {
@@ -92,7 +95,13 @@ impl<'p, S: Sink> Tracer<'p, S> {
             ports: Vec::new(),
             kernel,
             later: SmallVec::new(),
+            heard: Mutants::NONE,
         }
+    }
+
+    /// The mutants on which a step has depended.
+    pub fn heard(&self) -> Mutants {
+        self.heard
     }
 
     /// The sink, with everything told.
@@ -142,6 +151,10 @@ impl<'p, S: Sink> Tracer<'p, S> {
 }
 
 impl<S: Sink> Observer for Tracer<'_, S> {
+    fn mutant(&mut self, mutant: Mutant) {
+        self.heard.insert(mutant);
+    }
+
     fn event(&mut self, event: KernelHappening) {
         if !self.kernel {
             return;

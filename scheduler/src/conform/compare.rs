@@ -5,7 +5,7 @@ use crate::{
     program::{CallOp, Op},
     state::Watch,
 };
-use iocp_model::{Event, Observer, Returned, ThreadId, rules::RuleId};
+use iocp_model::{Event, Mutant, Observer, Returned, ThreadId, rules::RuleId};
 use iocp_traces::SeenResult;
 
 /// Compares what the model does with what was recorded.
@@ -48,6 +48,11 @@ impl<O: Observer> Observer for Compare<'_, O> {
     #[inline]
     fn rule(&mut self, rule: RuleId) {
         self.observer.rule(rule);
+    }
+
+    #[inline]
+    fn mutant(&mut self, mutant: Mutant) {
+        self.observer.mutant(mutant);
     }
 }
 

@@ -1,0 +1,80 @@
+//! Which scenario tells two kernels apart?
+//!
+//! An experiment is a scenario of the catalogue with a run under one kernel that no schedule of the
+//! other explains, seen from outside. Whoever wants to know which of the two a real kernel is
+//! records that scenario there.
+//!
+//! ```
+//! use iocp_model::Kernel;
+//! use iocp_scenarios::experiment;
+//!
+//! let broken: Kernel = "windows-10-1607+,fifo-waiters".parse()?;
+//! let names: Vec<_> = experiment::find(broken, Kernel::default()).collect();
+//! assert!(names.contains(&"lifo-release"));
+//! # Ok::<(), iocp_model::mutant::UnknownKernel>(())
+//! ```
+
+use crate::catalogue;
+use iocp_model::Kernel;
+use iocp_scheduler::{
+    Program,
+    conform::{self, Recording, Verdict},
+    outside,
+    run::{End, Options},
+    strategy::Random,
+};
+use std::sync::OnceLock;
+
+/// How far the ends of an interval are from its call, in steps.
+const REACH: u64 = 4;
+
+/// How many runs of a scenario are tried.
+const RUNS: u64 = 8;
+
+/// Runs that take more steps are not tried: there are smaller scenarios for everything.
+const MOST_STEPS: u64 = 2_000;
+
+/// The programs of the catalogue, by name.
+pub fn programs() -> &'static [(&'static str, Program)] {
+    static PROGRAMS: OnceLock<Vec<(&'static str, Program)>> = OnceLock::new();
+    PROGRAMS.get_or_init(|| {
+        // A test reads them all.
+        let read = |entry: &catalogue::Entry| Some((entry.name, entry.scenario().ok()?.program));
+        catalogue::all().iter().filter_map(read).collect()
+    })
+}
+
+/// The scenarios of the catalogue that show that a kernel is `actual` rather than `claimed`.
+pub fn find(actual: Kernel, claimed: Kernel) -> impl Iterator<Item = &'static str> {
+    let shows = move |(name, program): &(&'static str, Program)| {
+        tells_apart(program, actual, claimed).then_some(*name)
+    };
+    programs().iter().filter_map(shows)
+}
+
+/// Does some run of the program under `actual`, seen from outside, differ from all of `claimed`?
+pub fn tells_apart(program: &Program, actual: Kernel, claimed: Kernel) -> bool {
+    let options = Options {
+        most_steps: MOST_STEPS,
+        ..Options::default()
+    };
+    for seed in 0..RUNS {
+        let seen = outside::record(program, actual, Random::new(seed), options, REACH, seed);
+        let Ok(seen) = seen else { return false };
+        if seen.end == End::OutOfSteps {
+            return false;
+        }
+        // Where nothing depends on what differs, the run is one of the other kernel too.
+        let differ = actual.mutants.difference(claimed.mutants);
+        if actual.profile == claimed.profile && !seen.heard.intersects(differ) {
+            continue;
+        }
+        let verdict = Recording::read(program, &seen.trace).and_then(|recording| {
+            recording.check(claimed.semantics(), conform::Options::default(), &mut ())
+        });
+        if matches!(verdict, Ok(Verdict::Diverges(_))) {
+            return true;
+        }
+    }
+    false
+}
