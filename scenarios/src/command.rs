@@ -281,22 +281,9 @@ fn terminal_width() -> usize {
 
 /// A text in lines of at most `width` characters, all but the first behind `indent` spaces.
 fn wrapped(text: &str, width: usize, indent: usize) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let fits = lines.last().is_some_and(|line| {
-            line.is_empty() || line.chars().count() + 1 + word.chars().count() <= width
-        });
-        match lines.last_mut() {
-            Some(line) if fits => {
-                if !line.is_empty() {
-                    line.push(' ');
-                }
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines.join(&format!("\n{:indent$}", ""))
+    let indent = " ".repeat(indent);
+    let lines = textwrap::wrap(text, textwrap::Options::new(width).break_words(false));
+    lines.join(&format!("\n{indent}"))
 }
 
 /// "1 recording", "2 recordings".

@@ -5,7 +5,7 @@
 //! records that scenario there.
 //!
 //! ```
-//! use iocp_model::Kernel;
+//! use iocp_model::{Kernel, Mutant};
 //! use iocp_scenarios::experiment;
 //!
 //! let broken: Kernel = "windows-10-1607+,fifo-waiters".parse()?;
@@ -15,7 +15,7 @@
 //! ```
 
 use crate::catalogue;
-use iocp_model::Kernel;
+use iocp_model::{Kernel, Mutant};
 use iocp_scheduler::{
     Program,
     conform::{self, Recording, Verdict},
@@ -50,6 +50,33 @@ pub fn find(actual: Kernel, claimed: Kernel) -> impl Iterator<Item = &'static st
         tells_apart(program, actual, claimed).then_some(*name)
     };
     programs().iter().filter_map(shows)
+}
+
+/// The scenario of the catalogue whose recording decides best between two kernels: if there is one,
+/// it shows the difference whichever of the two is real, and is about a rule in which they differ.
+pub fn deciding(a: Kernel, b: Kernel) -> Option<&'static str> {
+    let differ = a.mutants.difference(b.mutants);
+    let is_about = |program: &Program| {
+        let rules = &program.workload.rules;
+        let broken = differ.iter().flat_map(|mutant: Mutant| mutant.rules());
+        broken
+            .into_iter()
+            .any(|rule| rules.iter().any(|id| id == rule.id()))
+    };
+    let mut best = None;
+    for about in [true, false] {
+        for (name, program) in programs()
+            .iter()
+            .filter(|(_, program)| is_about(program) == about)
+        {
+            match (tells_apart(program, a, b), tells_apart(program, b, a)) {
+                (true, true) => return Some(name),
+                (false, false) => {}
+                _ => best = best.or(Some(*name)),
+            }
+        }
+    }
+    best
 }
 
 /// Does some run of the program under `actual`, seen from outside, differ from all of `claimed`?

@@ -8,6 +8,7 @@
 //! | [`generate`] | random workloads from a seed |
 //! | `strategies` | the same for proptest (feature `proptest`) |
 //! | [`matrix`] | where each rule of the book is: code, tests, scenarios |
+//! | [`explain`] | why a recording does not conform: broken rules, and what would decide |
 //! | [`experiment`] | which scenario tells two kernels apart |
 //! | [`drive`] | the model as a service for other programs |
 //! | `command` | the `iocp` command (feature `command`) |
@@ -19,6 +20,7 @@ pub mod catalogue;
 pub mod command;
 pub mod drive;
 pub mod experiment;
+pub mod explain;
 pub mod file;
 pub mod generate;
 pub mod matrix;

@@ -1,12 +1,16 @@
 //! `iocp check`: is each recording explained by some schedule of the model?
 
 use super::{Exit, Format, Kernels, Problem, Result, output, print_json};
-use crate::recordings;
+use crate::{
+    explain::{self, Explanation},
+    recordings,
+};
 use clap::Args;
 use iocp_model::Kernel;
 use iocp_scheduler::{
     Program, State, Workload,
-    conform::{self, Divergence, Options, Verdict},
+    conform::{Divergence, Options, Recording, Verdict},
+    diagnose,
 };
 use iocp_traces::{ReadError, Trace, Verdict as Expected, Writer, columns};
 use std::{
@@ -61,6 +65,8 @@ struct Judged {
     kernel: Kernel,
     verdict: Verdict,
     expected: Option<Expected>,
+    /// Why it diverges, if that is to be told.
+    explanation: Option<Explanation>,
 }
 
 impl Judged {
@@ -138,7 +144,7 @@ pub(super) fn run(arguments: &Arguments) -> Result {
             for judged in &checked.verdicts {
                 let surprising = judged.exit() != Exit::Holds;
                 if surprising || (arguments.explain && judged.exit() == Exit::Holds) {
-                    explain(&mut out, &checked, judged, arguments)?;
+                    tell(&mut out, &checked, judged)?;
                 }
             }
             out.flush()?;
@@ -253,15 +259,31 @@ fn check(
         kernels
     };
     let mut verdicts = Vec::new();
+    let unfit = |error| format!("{name}: {error}");
+    let recording = Recording::read(&program, &trace).map_err(unfit)?;
     for kernel in kernels {
-        let verdict = conform::check(&program, kernel.semantics(), &trace, options)
-            .map_err(|error| format!("{name}: {error}"))?;
-        verdicts.push(Judged {
+        let verdict = recording
+            .check(kernel.semantics(), options, &mut ())
+            .map_err(unfit)?;
+        let mut judged = Judged {
             kernel,
             verdict,
             expected: trace.header.expect.get(&kernel.to_string()).copied(),
-        });
+            explanation: None,
+        };
+        if let Verdict::Diverges(divergence) = &judged.verdict
+            && (arguments.explain || judged.exit() != Exit::Holds)
+        {
+            let options = diagnose::Options {
+                conform: options,
+                ..diagnose::Options::default()
+            };
+            let explanation = explain::explain(&program, &recording, kernel, divergence, options);
+            judged.explanation = Some(explanation.map_err(unfit)?);
+        }
+        verdicts.push(judged);
     }
+    drop(recording);
     Ok(Checked {
         file: name.to_owned(),
         scenario: workload.name,
@@ -346,12 +368,7 @@ fn line(out: &mut impl Write, checked: &Checked) -> std::io::Result<()> {
 }
 
 /// The longest conforming prefix, what the model could have done there, and what the recording did.
-fn explain(
-    out: &mut impl Write,
-    checked: &Checked,
-    judged: &Judged,
-    arguments: &Arguments,
-) -> std::io::Result<()> {
+fn tell(out: &mut impl Write, checked: &Checked, judged: &Judged) -> std::io::Result<()> {
     let profile = judged.kernel;
     match &judged.verdict {
         Verdict::Conforms { states } => {
@@ -372,7 +389,14 @@ fn explain(
             )?;
         }
         Verdict::Diverges(divergence) => {
-            divergence_in_full(out, checked, profile, divergence, arguments)?
+            divergence_in_full(out, checked, profile, divergence)?;
+            if let Some(explanation) = &judged.explanation {
+                let width = super::terminal_width().saturating_sub(2);
+                for line in explanation.text(width).lines() {
+                    writeln!(out, "  {line}")?;
+                }
+                writeln!(out)?;
+            }
         }
     }
     Ok(())
@@ -383,7 +407,6 @@ fn divergence_in_full(
     checked: &Checked,
     profile: Kernel,
     divergence: &Divergence,
-    _arguments: &Arguments,
 ) -> std::io::Result<()> {
     let Divergence {
         event,
@@ -557,6 +580,9 @@ fn json(all: &[Checked], unreadable: usize) -> serde_json::Value {
                             .map(|state| describe_state(&checked.program, state))
                             .collect();
                         value["states"] = states.into();
+                    }
+                    if let Some(explanation) = &judged.explanation {
+                        value["diagnosis"] = explanation.json();
                     }
                     value
                 })

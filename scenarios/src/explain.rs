@@ -1,0 +1,213 @@
+//! A divergence, explained: which rules were broken, what else it may be, what would decide.
+
+use crate::experiment;
+use iocp_model::{Kernel, Mutants};
+use iocp_scheduler::{
+    Program,
+    conform::{Divergence, Recording, Unfit},
+    diagnose::{Diagnosis, Options, diagnose},
+};
+use std::{collections::BTreeMap, fmt::Write};
+
+/// How many explanations are told apart from each other.
+const MOST_TOLD_APART: usize = 4;
+
+/// Of how many rules of a mutant the wording is printed.
+const MOST_TOLD: usize = 2;
+
+/// How many explanations are printed.
+const MOST_SHOWN: usize = 8;
+
+/// Why a recording does not conform to a kernel.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Explanation {
+    /// The kernel to which it does not conform.
+    pub kernel: Kernel,
+    /// The rules that would have to be broken.
+    pub diagnosis: Diagnosis,
+    /// What would decide between the first few explanations.
+    pub decide: Vec<Decider>,
+}
+
+/// A scenario whose recording decides between two explanations.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Decider {
+    /// The two, by their place in the diagnosis.
+    pub between: (usize, usize),
+    /// The scenario, if the catalogue has one.
+    pub scenario: Option<&'static str>,
+}
+
+/// Explains a divergence.
+///
+/// # Errors
+/// As [`Recording::check`].
+pub fn explain(
+    program: &Program,
+    recording: &Recording<'_>,
+    kernel: Kernel,
+    divergence: &Divergence,
+    options: Options,
+) -> Result<Explanation, Unfit> {
+    let diagnosis = diagnose(program, recording, kernel.semantics(), divergence, options)?;
+    let compared = diagnosis.explanations.iter().take(MOST_TOLD_APART);
+    let compared: Vec<Kernel> = compared.map(|set| with(kernel, *set)).collect();
+    let mut decide = Vec::new();
+    for (second, &b) in compared.iter().enumerate() {
+        for (first, &a) in compared.iter().enumerate().take(second) {
+            decide.push(Decider {
+                between: (first, second),
+                scenario: experiment::deciding(a, b),
+            });
+        }
+    }
+    Ok(Explanation {
+        kernel,
+        diagnosis,
+        decide,
+    })
+}
+
+/// The kernel with these rules broken as well.
+fn with(kernel: Kernel, mutants: Mutants) -> Kernel {
+    Kernel {
+        mutants: kernel.mutants.union(mutants),
+        ..kernel
+    }
+}
+
+impl Explanation {
+    /// The report, in lines of at most `width` characters.
+    pub fn text(&self, width: usize) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = self.write(&mut text, width);
+        text
+    }
+
+    fn write(&self, text: &mut String, width: usize) -> std::fmt::Result {
+        let Diagnosis {
+            explanations,
+            hidden_waits,
+            complete_to,
+            ..
+        } = &self.diagnosis;
+        match explanations.len() {
+            0 => writeln!(
+                text,
+                "No set of up to {complete_to} broken rules explains it."
+            )?,
+            1 => writeln!(text, "It is explained if:")?,
+            several => writeln!(text, "It is explained in {several} ways:")?,
+        }
+        for (index, set) in explanations.iter().enumerate().take(MOST_SHOWN) {
+            for (place, mutant) in set.iter().enumerate() {
+                let lead = if place == 0 {
+                    format!("{:>3}.", index + 1)
+                } else {
+                    " and".into()
+                };
+                let says = format!("{lead} {}: {}", mutant.name(), mutant.says());
+                paragraph(text, &says, width, 5)?;
+                let (told, others) = mutant.rules().split_at(mutant.rules().len().min(MOST_TOLD));
+                for rule in told {
+                    let rule = rule.rule();
+                    let says = format!("{}breaks {}: {}", " ".repeat(5), page(rule.id), rule.says);
+                    paragraph(text, &says, width, 7)?;
+                }
+                if !others.is_empty() {
+                    let others: Vec<_> = others.iter().map(|rule| rule.id()).collect();
+                    let says = format!("{}and also {}", " ".repeat(5), others.join(", "));
+                    paragraph(text, &says, width, 7)?;
+                }
+            }
+        }
+        if explanations.len() > MOST_SHOWN {
+            writeln!(text, "     and {} more", explanations.len() - MOST_SHOWN)?;
+        }
+        match hidden_waits {
+            Some(1) => paragraph(
+                text,
+                "Or no rule is broken, and one thread blocked once where the recording does not \
+                 show it (a page fault, a lock). If so, another recording will not show it again.",
+                width,
+                0,
+            )?,
+            Some(waits) => paragraph(
+                text,
+                &format!(
+                    "Or no rule is broken, and threads blocked {waits} times where the recording \
+                     does not show it. If so, another recording will not show it again."
+                ),
+                width,
+                0,
+            )?,
+            None => {}
+        }
+        self.write_deciders(text, width)
+    }
+
+    /// One line for each scenario that decides something.
+    fn write_deciders(&self, text: &mut String, width: usize) -> std::fmt::Result {
+        let mut pairs: BTreeMap<Option<&str>, Vec<String>> = BTreeMap::new();
+        for Decider { between, scenario } in &self.decide {
+            let pair = format!("{} and {}", between.0 + 1, between.1 + 1);
+            pairs.entry(*scenario).or_default().push(pair);
+        }
+        for (scenario, pairs) in pairs {
+            let pairs = pairs.join(", ");
+            let says = match scenario {
+                Some(name) => format!("Between {pairs} decides: iocp record {name}"),
+                None => format!("Between {pairs} no scenario of the catalogue decides."),
+            };
+            paragraph(text, &says, width, 2)?;
+        }
+        Ok(())
+    }
+
+    /// The same for programs.
+    pub fn json(&self) -> serde_json::Value {
+        let explanations = self.diagnosis.explanations.iter().map(|set| {
+            let mutants = set.iter().map(|mutant| {
+                let rules: Vec<_> = mutant.rules().iter().map(|rule| rule.id()).collect();
+                serde_json::json!({
+                    "mutant": mutant.name(),
+                    "says": mutant.says(),
+                    "breaks": rules,
+                })
+            });
+            mutants.collect::<Vec<_>>()
+        });
+        let decide = self.decide.iter().map(|decider| {
+            let (first, second) = decider.between;
+            serde_json::json!({
+                "between": [first + 1, second + 1],
+                "scenario": decider.scenario,
+            })
+        });
+        serde_json::json!({
+            "explanations": explanations.collect::<Vec<_>>(),
+            "hidden_waits": self.diagnosis.hidden_waits,
+            "complete_to": self.diagnosis.complete_to,
+            "checks": self.diagnosis.checks,
+            "states": self.diagnosis.states,
+            "decide": decide.collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// A rule's id, with its place in the book.
+fn page(id: &str) -> String {
+    format!("{id} (book: sources.html#{id})")
+}
+
+/// A text in lines of at most `width` characters, all but the first behind `indent` spaces.
+fn paragraph(out: &mut String, text: &str, width: usize, indent: usize) -> std::fmt::Result {
+    let options = textwrap::Options::new(width)
+        .break_words(false)
+        .subsequent_indent(&INDENT[..indent]);
+    writeln!(out, "{}", textwrap::fill(text, options))
+}
+
+/// Enough spaces.
+const INDENT: &str = "          ";
