@@ -100,6 +100,8 @@ impl Explanation {
             1 => writeln!(text, "It is explained if:")?,
             several => writeln!(text, "It is explained in {several} ways:")?,
         }
+        // What a mutant breaks is told once.
+        let mut told = Mutants::NONE;
         for (index, set) in explanations.iter().enumerate().take(MOST_SHOWN) {
             for (place, mutant) in set.iter().enumerate() {
                 let lead = if place == 0 {
@@ -109,16 +111,24 @@ impl Explanation {
                 };
                 let says = format!("{lead} {}: {}", mutant.name(), mutant.says());
                 paragraph(text, &says, width, 5)?;
-                let (told, others) = mutant.rules().split_at(mutant.rules().len().min(MOST_TOLD));
-                for rule in told {
+                if told.contains(mutant) {
+                    continue;
+                }
+                told.insert(mutant);
+                let (first, others) = mutant.rules().split_at(mutant.rules().len().min(MOST_TOLD));
+                for rule in first {
                     let rule = rule.rule();
-                    let says = format!("{}breaks {}: {}", " ".repeat(5), page(rule.id), rule.says);
+                    let says = format!("     breaks {}: {}", page(rule.id), rule.says);
                     paragraph(text, &says, width, 7)?;
                 }
                 if !others.is_empty() {
                     let others: Vec<_> = others.iter().map(|rule| rule.id()).collect();
-                    let says = format!("{}and also {}", " ".repeat(5), others.join(", "));
-                    paragraph(text, &says, width, 7)?;
+                    paragraph(
+                        text,
+                        &format!("     and also {}", others.join(", ")),
+                        width,
+                        7,
+                    )?;
                 }
             }
         }

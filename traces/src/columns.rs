@@ -58,19 +58,22 @@ pub struct Options {
     pub title: bool,
     /// Explain signs and abbreviations at the end?
     pub legend: bool,
+    /// Show only so many events, the last ones.
+    pub last: usize,
 }
 
 /// The most cells of a view by [`columns`], rows times threads.
 pub const MOST_CELLS: usize = 10_000_000;
 
 impl Default for Options {
-    /// 120 characters, Unicode, with title and legend.
+    /// 120 characters, Unicode, with title and legend, all events.
     fn default() -> Self {
         Self {
             width: 120,
             ascii: false,
             title: true,
             legend: true,
+            last: usize::MAX,
         }
     }
 }
@@ -91,8 +94,12 @@ pub fn columns(trace: &Trace, options: &Options) -> String {
 pub fn columns_within(trace: &Trace, options: &Options, cells: usize) -> String {
     let mut rows = Rows::new(&trace.header);
     let most_rows = cells / trace.header.threads.len().max(1);
-    let mut left = trace.events.len();
-    for event in &trace.events {
+    let (before, shown) = trace
+        .events
+        .split_at(trace.events.len().saturating_sub(options.last));
+    before.iter().for_each(|event| rows.skip(event));
+    let mut left = shown.len();
+    for event in shown {
         if rows.len() > most_rows {
             break;
         }
@@ -108,6 +115,9 @@ pub fn columns_within(trace: &Trace, options: &Options, cells: usize) -> String 
     }
     let layout = Layout::new(&trace.header, &rows, options);
     layout.head(&mut out);
+    if !before.is_empty() {
+        let _ = writeln!(out, "... {} events before these", before.len());
+    }
     for row in &rows {
         layout.row(row, &mut out);
     }

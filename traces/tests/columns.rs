@@ -84,6 +84,17 @@ fn hand_off_when_a_thread_blocks() {
 }
 
 #[test]
+fn only_the_last_events_with_what_goes_on_from_before() {
+    let options = Options {
+        last: 6,
+        legend: false,
+        title: false,
+        ..Options::default()
+    };
+    assert_snapshot!(columns(&hand_off().trace, &options));
+}
+
+#[test]
 fn the_same_in_ascii_and_narrow() {
     let options = Options {
         width: 80,

@@ -20,6 +20,9 @@ use std::{
     time::Instant,
 };
 
+/// How much of what came before a divergence is shown.
+const MOST_EVENTS_SHOWN: usize = 60;
+
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Recordings, or folders of them (*.jsonl); without any, all that are shipped.
@@ -432,6 +435,7 @@ fn divergence_in_full(
         width: super::terminal_width().saturating_sub(4),
         title: false,
         legend: false,
+        last: MOST_EVENTS_SHOWN,
         ..Default::default()
     };
     for row in columns::columns(&prefix, &options).lines() {

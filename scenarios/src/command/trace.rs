@@ -16,6 +16,9 @@ pub(super) struct Show {
     /// Use ASCII characters only.
     #[arg(long)]
     ascii: bool,
+    /// Show only the last so many events.
+    #[arg(long, value_name = "EVENTS")]
+    last: Option<usize>,
     /// The format of the output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -48,6 +51,7 @@ pub(super) fn show(arguments: &Show) -> Result {
     let options = columns::Options {
         ascii: arguments.ascii,
         width: super::terminal_width(),
+        last: arguments.last.unwrap_or(usize::MAX),
         ..Default::default()
     };
     let mut out = output();
