@@ -3,9 +3,10 @@
 
 use crate::{
     Access, Api, Association, Call, Dequeue, DequeuePhase, DeviceAnswer, DispatcherObject, File,
-    FileId, Frame, Handle, HandleEntry, Insert, Kind, NameId, NtStatus, Object, ObjectId, Observer,
-    Origin, Outcome, Packet, Port, PortId, PortLife, ProcessId, Request, RequestArguments,
-    RequestId, Returned, System, Target, ThreadId, ThreadState, Timeout, Value, Wait, WaitPhase,
+    FileId, Frame, Handle, HandleEntry, Insert, Kind, Mutant, NameId, NtStatus, Object, ObjectId,
+    Observer, Origin, Outcome, Packet, Port, PortId, PortLife, ProcessId, Request,
+    RequestArguments, RequestId, Returned, System, Target, ThreadId, ThreadState, Timeout, Value,
+    Wait, WaitPhase,
     profile::{EmptyBatch, HandOff, ObjectManager, ReplaceCompletion},
     rules,
 };
@@ -356,7 +357,13 @@ impl System {
         if request.apc {
             o.rule(rules::ASSOC_07);
             o.rule(rules::APC_08);
-            self.queue_user_apc(request.thread, request.id.0, o);
+            let mut to = request.thread;
+            if let Some(other) = self.waits_alertably_beside(to)
+                && self.is_broken(Mutant::RoutineRunsInAnyThread, o)
+            {
+                to = other;
+            }
+            self.queue_user_apc(to, request.id.0, o);
             return;
         }
         o.rule(rules::PKT_04);
@@ -421,6 +428,10 @@ impl System {
                     self.last_handle_closed(port, o);
                 } else {
                     o.rule(rules::THR_10);
+                    if self.is_broken(Mutant::AnyCloseEndsMembership, o) {
+                        self.dissociate_all(port, true, o);
+                        self.hand_off(port, o);
+                    }
                 }
             }
             Object::File(file) => {
@@ -579,6 +590,11 @@ impl System {
         o.rule(rules::POST_09);
         if self.threads[thread.index()].port == Some(port) {
             o.rule(rules::POST_06);
+        } else if self.is_broken(Mutant::PosterJoins, o) {
+            self.join(thread, port, o);
+        }
+        if self.threads[thread.index()].counted && self.is_broken(Mutant::PostEndsTheWork, o) {
+            self.stop_counting(thread, o);
         }
         let insert = Insert {
             port,

@@ -22,7 +22,7 @@
 
 use crate::{
     Profile, Semantics,
-    profile::{HandOff, Limit, OnClose, WaiterOrder},
+    profile::{HandOff, Limit, OnClose, SelfInsert, Suspend, SuspendedWaiter, WaiterOrder},
     rules::{self, RuleId},
 };
 use core::{fmt, str::FromStr};
@@ -31,7 +31,7 @@ use std::string::{String, ToString};
 /// Makes the enumeration and its table.
 macro_rules! mutants {
     ($( $mutant:ident $name:literal breaks [$($rule:ident),+ $(,)?] $says:literal
-        $( unobservable $why:literal )? )*) => {
+        $( ; unobservable $why:literal )? )*) => {
         /// A way to break rules. See the [module](self).
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[repr(u8)]
@@ -45,9 +45,16 @@ macro_rules! mutants {
             name: $name,
             rules: &[$( rules::$rule ),+],
             says: $says,
-            unobservable: None $( .or(Some($why)) )?,
+            unobservable: first(&[$( $why )?]),
         } ),*];
     };
+}
+
+const fn first(whys: &[&'static str]) -> Option<&'static str> {
+    match whys {
+        [] => None,
+        [why, ..] => Some(why),
+    }
 }
 
 struct Entry {
@@ -60,19 +67,169 @@ struct Entry {
 
 mutants! {
     // -------------------------------------------- the queue, its waiters and the active count
+    // The limit.
     NoLimit "no-limit" breaks [KQ_02, KQ_03, KQ_08, KQ_09, CONC_08, CONC_16, CONC_19]
         "The concurrency limit is taken and forgotten: every packet is granted at once."
-    FifoWaiters "fifo-waiters" breaks [WAIT_01]
-        "The waiter that blocked first is released first."
-    NoHandOffOnBlock "no-handoff-on-block" breaks [CONC_03, CONC_17, KQ_14]
-        "When a member blocks, its slot is free, but no waiter is released for it."
-    GrantDoesNotCount "grant-does-not-count" breaks [CONC_05, CONC_06]
+    InsertIgnoresLimit "insert-ignores-limit" breaks [KQ_03]
+        "A packet that comes goes to a waiter, even if the limit is reached."
+    DequeueIgnoresLimit "dequeue-ignores-limit" breaks [KQ_09, CONC_08]
+        "A dequeue takes a packet that is queued, even if the limit is reached."
+    HandOffIgnoresLimit "handoff-ignores-limit" breaks [KQ_15]
+        "Each member that blocks lets another in, even if the limit is still reached."
+    OneAboveTheLimit "one-above-the-limit" breaks [KQ_03, KQ_09]
+        "There is a slot while the active count is at the limit, not only below it."
+    NoMoreThanProcessors "no-more-than-processors" breaks [CONC_21]
+        "A limit above the number of processors is cut to it."
+    LimitBoundsWaiters "limit-bounds-waiters" breaks [CONC_15]
+        "No more threads can wait than may be active; a dequeue beyond them fails."
+
+    // Who is counted.
+    GrantDoesNotCount "grant-does-not-count" breaks [CONC_05, CONC_06, KQ_01]
         "A waiter that was handed a packet does not count before it dequeues again."
+    TakeDoesNotCount "take-does-not-count" breaks [KQ_08, CONC_02]
+        "A dequeuer that took a packet without waiting does not count before it dequeues again."
     TimeoutUncounted "timeout-uncounted" breaks [CONC_20]
         "A dequeuer that timed out or was ended by an APC does not count before it dequeues again."
+    PollUncounted "poll-uncounted" breaks [CONC_20]
+        "A dequeuer that found nothing and did not wait does not count before it dequeues again."
+    NewcomerDoesNotCount "newcomer-does-not-count" breaks [THR_02]
+        "A dequeuer that was no member and does not wait counts only from its next dequeue on."
+    CountsWhenItRuns "counts-when-it-runs" breaks [CONC_06]
+        "A member whose block has ended counts only when it goes on."
+    CountStopsAtLimit "count-stops-at-limit" breaks [CONC_05, CONC_09]
+        "A member whose block ends at the limit does not count before it dequeues again."
+    WokenDoesNotCount "woken-does-not-count" breaks [THR_11, CONC_05]
+        "A member that blocked on something else does not count before it dequeues again."
+    ResumedDoesNotCount "resumed-does-not-count" breaks [CONC_11, CONC_05]
+        "A member that was suspended does not count before it dequeues again."
+    CallerCountsItself "caller-counts-itself" breaks [CONC_02]
+        "A member that dequeues gives its slot up only when it blocks."
+    DequeueReleasesAWaiter "dequeue-releases-a-waiter" breaks [CONC_16, CONC_02]
+        "A member that dequeues gives its slot up first, and a waiter is released for it."
+    PostEndsTheWork "post-ends-the-work" breaks [CONC_19]
+        "A member that posts is taken to be done with its packet, and counts no longer."
+
+    // Who blocks, and who is let in for it.
+    BlockedStillCounts "blocked-still-counts" breaks [CONC_01, CONC_03, CONC_17]
+        "A member that blocks on something else keeps its slot."
+    NoHandOffOnBlock "no-handoff-on-block" breaks [CONC_03, CONC_17, KQ_14]
+        "When a member blocks, its slot is free, but no waiter is released for it."
+    BlockReleasesAll "block-releases-all" breaks [CONC_04]
+        "When a member blocks, each waiter is handed a packet, as far as they go."
+    SleepKeepsTheSlot "sleep-keeps-the-slot" breaks [CONC_03]
+        "A member that sleeps keeps its slot."
+    IoKeepsTheSlot "io-keeps-the-slot" breaks [CONC_12]
+        "A member that blocks inside the kernel, as in synchronous I/O, keeps its slot."
+    DirectWaitKeepsTheSlot "direct-wait-keeps-the-slot" breaks [CONC_14]
+        "A member that waits on the handle of a port keeps its slot."
+    SuspendedStillCounts "suspended-still-counts" breaks [CONC_11]
+        "A member that is suspended keeps its slot."
+    SuspensionAtTheCall "suspension-at-the-call" breaks [CONC_11]
+        "A running thread is suspended in the call of SuspendThread itself.";
+        unobservable "A suspension may take effect at once by the rule, too; this one always does."
+    YieldFreesTheSlot "yield-frees-the-slot" breaks [CONC_07]
+        "A sleep of no length, or another wait with time-out 0, releases a waiter."
+    SatisfiedWaitFreesTheSlot "satisfied-wait-frees-the-slot" breaks [CONC_07]
+        "A wait that is satisfied at once releases a waiter."
+
+    // Who belongs to a port.
+    PollJoinsNobody "poll-joins-nobody" breaks [KQ_07, THR_01]
+        "A poll of an empty port leaves the caller where it belonged."
+    FirstPortForEver "first-port-for-ever" breaks [THR_03, THR_01, CONC_13]
+        "A thread belongs to the port on which it dequeued first, wherever it dequeues later."
+    NoHandOffOnMove "no-handoff-on-move" breaks [THR_03, CONC_13, CONC_17, KQ_14]
+        "A thread that dequeues on another port frees its slot, but no waiter is released for it."
+    NoHandOffOnExit "no-handoff-on-exit" breaks [THR_05, CONC_17, KQ_14]
+        "A thread that ends frees its slot, but no waiter is released for it."
+    EndedThreadKeepsItsSlot "ended-thread-keeps-its-slot" breaks [THR_05, THR_08]
+        "A thread that ended still counts for its port."
+    KilledWaiterStays "killed-waiter-stays" breaks [THR_06]
+        "A thread killed in a dequeue stays on the stack, and what it is handed is lost."
+    KilledThreadGivesBack "killed-thread-gives-back" breaks [THR_07]
+        "A packet whose thread is killed before it has seen it is queued again, in front."
+    TimeOutEndsMembership "time-out-ends-membership" breaks [THR_10]
+        "A dequeue that times out takes the caller off its port."
+    BlockEndsMembership "block-ends-membership" breaks [THR_10, THR_11]
+        "A member that blocks on something else is a member no longer."
+    AnyCloseEndsMembership "any-close-ends-membership" breaks [THR_10]
+        "Closing one of several handles takes all threads that do not wait off the port."
+    PosterJoins "poster-joins" breaks [CONC_10, THR_04]
+        "A thread that posts becomes a member of the port, and counts."
+    DirectWaitJoins "direct-wait-joins" breaks [CONC_14, THR_04]
+        "A thread that waits on the handle of a port becomes a member of the port."
+    ApcJoins "apc-joins" breaks [THR_09]
+        "A thread whose first dequeue ends at once with a user APC becomes a member nevertheless."
+
+    // The stack of waiters.
+    FifoWaiters "fifo-waiters" breaks [WAIT_01, WAIT_06, KQ_11]
+        "The waiter that blocked first is released first."
+    WaitersByThread "waiters-by-thread" breaks [KQ_21, WAIT_02, WAIT_01]
+        "Of the waiters, the thread that was created first is released first."
+    InterruptedGoesUnder "interrupted-goes-under" breaks [KQ_12, WAIT_02]
+        "A waiter whose wait was interrupted blocks again below all others."
+    SuspendedWaiterKeepsItsPlace "suspended-waiter-keeps-its-place" breaks [KQ_12, CONC_11]
+        "A waiter that is suspended keeps its place on the stack, and is passed over."
+    KernelApcInsertHandsOver "kernel-apc-insert-hands-over" breaks [KQ_04]
+        "A packet that a thread inserts inside its own dequeue goes to another waiter.";
+        unobservable "No call of a program inserts from a kernel APC in its own dequeue; a driver does."
+    StaleWaitReason "stale-wait-reason" breaks [KQ_04]
+        "A member that posts after a dequeue that did not wait is taken to be inside its dequeue."
+    InsertReturnsNewDepth "insert-returns-new-depth" breaks [KQ_05]
+        "An insert returns the depth from after it.";
+        unobservable "The depth that an insert returns goes to the kernel; no call passes it on."
+
+    // Time.
+    GrantLeavesTimer "grant-leaves-timer" breaks [WAIT_04]
+        "A waiter that was handed a packet can still time out before it goes on; the packet is lost."
+    LastLookAfterTimeOut "last-look-after-time-out" breaks [WAIT_05]
+        "A dequeuer whose time ran out looks at the queue once more when it goes on."
+    TimeOutBeforePacket "time-out-before-packet" breaks [KQ_10]
+        "An interrupted dequeue whose time is up times out, even if a packet is queued."
+    InterruptionRestartsTimeOut "interruption-restarts-time-out" breaks [KQ_13]
+        "A dequeue that was interrupted and blocks again has its whole time again.";
+        unobservable "How late a time-out comes, no rule says; a program sees only that it comes."
+    ZeroWaitsForEver "zero-waits-for-ever" breaks [TMO_01]
+        "A dequeue with time-out 0 waits without limit."
+    TimeOutIsError121 "time-out-is-error-121" breaks [TMO_02]
+        "A dequeue that times out fails with ERROR_SEM_TIMEOUT rather than WAIT_TIMEOUT."
+    NtTimeOutIsAnError "nt-time-out-is-an-error" breaks [TMO_04]
+        "A dequeue of the NT layer that times out returns STATUS_IO_TIMEOUT."
+    TimeOutClaimsAnEntry "time-out-claims-an-entry" breaks [TMO_03]
+        "A batch dequeue that takes nothing says that it removed one.";
+        unobservable "No caller may rely on that number, so a recording leaves it out."
+    AbandonedTimesOut "abandoned-times-out" breaks [KQ_16]
+        "A dequeue of a port that was closed or run down says that it timed out."
+
+    // User APCs.
+    JoinsBeforeApc "joins-before-apc" breaks [APC_01, THR_09]
+        "A thread that dequeues for the first time joins the port, and takes a packet, before an APC."
+    ApcBeforePacket "apc-before-packet" breaks [APC_02, KQ_10, APC_07]
+        "An alertable dequeue of a member runs a pending APC rather than take a packet."
+    PollRunsNoApc "poll-runs-no-apc" breaks [APC_03]
+        "An alertable dequeue with time-out 0 times out although an APC is pending."
+    AnyDequeueRunsApcs "any-dequeue-runs-apcs" breaks [APC_04]
+        "A dequeue that is not alertable, too, runs pending APCs if there is no packet."
+    ApcEndsAnyDequeue "apc-ends-any-dequeue" breaks [WAIT_08, KQ_17]
+        "An APC ends a blocked dequeue that is not alertable."
+    ApcEndsNoDequeue "apc-ends-no-dequeue" breaks [WAIT_09]
+        "An APC does not end a blocked dequeue, alertable or not."
+    ApcEndsAnyWait "apc-ends-any-wait" breaks [APC_08]
+        "An APC, or the completion routine of a request, ends a wait that is not alertable."
+    ApcEndsNoWait "apc-ends-no-wait" breaks [APC_09]
+        "An APC does not end an alertable sleep or wait."
+    YieldRunsNoApc "yield-runs-no-apc" breaks [APC_10]
+        "An alertable sleep of no length leaves pending APCs alone."
+    RoutineRunsInAnyThread "routine-runs-in-any-thread" breaks [APC_08]
+        "The completion routine of a request runs in any thread that waits alertably."
+    OneApcAWait "one-apc-a-wait" breaks [APC_11]
+        "An alertable wait runs one APC; the others stay pending."
+    ApcsNewestFirst "apcs-newest-first" breaks [APC_11]
+        "The APCs of a thread run in the reverse order."
+    ApcReturnsTrue "apc-returns-true" breaks [APC_05, GQX_06]
+        "GetQueuedCompletionStatusEx returns TRUE when an APC ends it, as on Vista."
 
     // ------------------------------------------------- calls, handles, files and their results
-    WakeAndRetry "wake-and-retry" breaks [KQ_02, WAIT_03]
+    WakeAndRetry "wake-and-retry" breaks [KQ_02, WAIT_03, KQ_19]
         "A waiter is only told to look again; another thread may be quicker to take the packet."
     KeepWaitingOnClose "keep-waiting-on-close" breaks [CLOSE_05, GQ_09]
         "Closing the last handle of a port wakes nobody."
@@ -128,6 +285,14 @@ impl Semantics {
             Mutant::FifoWaiters => self.waiter_order = WaiterOrder::Fifo,
             Mutant::WakeAndRetry => self.hand_off = HandOff::WakeAndRetry,
             Mutant::KeepWaitingOnClose => self.on_close = OnClose::KeepWaiting,
+            Mutant::SuspensionAtTheCall => self.suspend = Suspend::Immediate,
+            Mutant::SuspendedWaiterKeepsItsPlace => {
+                self.suspended_waiter = SuspendedWaiter::KeepsPlace;
+            }
+            Mutant::StaleWaitReason => self.self_insert = SelfInsert::StaleWaitReason,
+            Mutant::JoinsBeforeApc => self.apc_before_association = false,
+            Mutant::ApcReturnsTrue => self.apc_returns_true = true,
+            Mutant::TimeOutClaimsAnEntry => self.removed_on_timeout = 1,
             mutant => self.mutants.insert(mutant),
         }
         self

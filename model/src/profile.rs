@@ -3,7 +3,7 @@
 //! Nothing else in the crate asks which Windows it is. Code asks a single switch, and the switch
 //! says which rules it turns.
 
-use crate::Mutants;
+use crate::{Mutant, Mutants};
 
 /// The switches. Each field names the rules that it turns; the default is the newest Windows.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -254,6 +254,14 @@ impl Semantics {
         association_signals_file: true,
         mutants: Mutants::NONE,
     };
+}
+
+impl Semantics {
+    /// Does the time of a dequeue begin anew when its wait was interrupted and it blocks again?
+    pub fn restarts_timeouts(&self) -> bool {
+        self.hand_off == HandOff::WakeAndRetry
+            || self.mutants.contains(Mutant::InterruptionRestartsTimeOut)
+    }
 }
 
 impl Default for Semantics {

@@ -7,8 +7,8 @@
 
 use crate::{
     Api, Dequeue, DequeuePhase, Event, Frame, Insert, Mutant, NtStatus, ObjectId, Observer, Origin,
-    Outcome, Packet, Packets, PortId, PortLife, Returned, System, ThreadId, ThreadState, Timeout,
-    Value,
+    Outcome, Packet, Packets, Port, PortId, PortLife, Returned, System, ThreadId, ThreadState,
+    Timeout, Value,
     object::Kind,
     profile::{BatchWake, DirectWait, HandOff, Limit, OnClose, SelfInsert, WaiterOrder},
     rules,
@@ -33,11 +33,21 @@ impl System {
     /// the count is below the limit again (KQ-15, CONC-08).
     #[inline]
     fn has_slot<O: Observer>(&self, port: PortId, o: &mut O) -> bool {
-        let port = &self.ports[port.index()];
-        port.active < port.limit || {
-            o.mutant(Mutant::NoLimit);
-            self.semantics.limit == Limit::Ignored
+        let Port { active, limit, .. } = self.ports[port.index()];
+        if active < limit {
+            return active < self.processors.into()
+                || !self.is_broken(Mutant::NoMoreThanProcessors, o);
         }
+        o.mutant(Mutant::NoLimit);
+        self.semantics.limit == Limit::Ignored
+            || active == limit && self.is_broken(Mutant::OneAboveTheLimit, o)
+    }
+
+    /// Are there both a packet and a dequeuer blocked?
+    #[inline]
+    pub(crate) fn has_both(&self, port: PortId) -> bool {
+        let port = &self.ports[port.index()];
+        !port.waiters.is_empty() && !port.queue.is_empty()
     }
 
     /// Does a packet go straight to a waiter, rather than to whoever looks at the queue first?
@@ -67,12 +77,17 @@ impl System {
         o.rule(rules::KQ_19);
         let previous_depth = self.ports[port.index()].queue.len() as u32;
         o.rule(rules::KQ_05);
-        let own = by.is_some_and(|by| self.leaves_to_itself(by, port, inside_wait));
         let waiters = !self.ports[port.index()].waiters.is_empty();
-        let slot = waiters && self.has_slot(port, o);
-        if slot && !own && self.hands_over(o) {
+        let slot =
+            waiters && (self.has_slot(port, o) || self.is_broken(Mutant::InsertIgnoresLimit, o));
+        let own = by.is_some_and(|by| self.leaves_to_itself(by, port, inside_wait, slot, o));
+        if slot
+            && !own
+            && self.hands_over(o)
+            && let Some(place) = self.next_waiter(port, o)
+        {
             o.rule(rules::KQ_02);
-            self.grant_to_waiter(port, packet, false, o);
+            self.grant_to_waiter(port, place, packet, false, o);
             if self.semantics.direct_wait == DirectWait::AllAndOneOnHandOff {
                 o.rule(rules::PORT_19);
                 self.wake_direct_waiters(port, 1, o);
@@ -107,56 +122,115 @@ impl System {
                 self.wake_direct_waiters(port, usize::MAX, o);
             }
         }
-        previous_depth
+        previous_depth + u32::from(self.is_broken(Mutant::InsertReturnsNewDepth, o))
     }
 
-    /// Does the kernel leave the packet for the inserting thread itself?
-    fn leaves_to_itself(&self, by: ThreadId, port: PortId, inside_wait: bool) -> bool {
+    /// Does the kernel leave the packet for the inserting thread itself? `slot`: somebody else
+    /// could have it.
+    fn leaves_to_itself<O: Observer>(
+        &self,
+        by: ThreadId,
+        port: PortId,
+        inside_wait: bool,
+        slot: bool,
+        o: &mut O,
+    ) -> bool {
         let thread = &self.threads[by.index()];
-        let in_its_dequeue = inside_wait && matches!(thread.frame, Frame::Dequeue(_));
-        let stale =
-            self.semantics.self_insert == SelfInsert::StaleWaitReason && thread.stale_wait_reason;
-        thread.port == Some(port) && (in_its_dequeue || stale)
+        if thread.port != Some(port) {
+            return false;
+        }
+        if inside_wait && matches!(thread.frame, Frame::Dequeue(_)) {
+            return !(slot && self.is_broken(Mutant::KernelApcInsertHandsOver, o));
+        }
+        if slot {
+            o.mutant(Mutant::StaleWaitReason);
+        }
+        self.semantics.self_insert == SelfInsert::StaleWaitReason && thread.stale_wait_reason
+    }
+
+    /// Could the slot of this thread, which counts, be of use to a waiter of its port?
+    #[inline]
+    pub(crate) fn could_hand_off(&self, thread: ThreadId) -> bool {
+        let thread = &self.threads[thread.index()];
+        thread.counted && thread.port.is_some_and(|port| self.has_both(port))
+    }
+
+    /// Puts a packet that had been handed over in front of all others again.
+    pub(crate) fn put_back<O: Observer>(&mut self, port: PortId, packet: Packet, o: &mut O) {
+        self.ports[port.index()].queue.push_front(packet);
+        o.event(Event::Queued {
+            port,
+            packet,
+            at_head: true,
+        });
     }
 
     /// The hand-off: a slot, a packet and a blocked dequeuer make a grant. At most one (CONC-04).
     pub(crate) fn hand_off<O: Observer>(&mut self, port: PortId, o: &mut O) {
-        let object = &self.ports[port.index()];
-        if object.waiters.is_empty() || object.queue.is_empty() || !self.hands_over(o) {
+        if !self.has_both(port) || !self.hands_over(o) {
             return;
         }
-        if !self.has_slot(port, o) {
+        if !self.has_slot(port, o) && !self.is_broken(Mutant::HandOffIgnoresLimit, o) {
             o.rule(rules::KQ_15);
             return;
         }
-        if let Some(packet) = self.ports[port.index()].queue.pop_front() {
-            o.rule(rules::CONC_04);
-            o.rule(rules::CONC_17);
-            o.rule(rules::KQ_14);
-            self.grant_to_waiter(port, packet, true, o);
+        while self.hand_over_head(port, o)
+            && self.has_both(port)
+            && self.is_broken(Mutant::BlockReleasesAll, o)
+        {}
+    }
+
+    /// Gives the oldest packet to the blocked dequeuer whose turn it is, if there are both.
+    fn hand_over_head<O: Observer>(&mut self, port: PortId, o: &mut O) -> bool {
+        let Some(place) = self.next_waiter(port, o) else {
+            return false;
+        };
+        let Some(packet) = self.ports[port.index()].queue.pop_front() else {
+            return false;
+        };
+        o.rule(rules::CONC_04);
+        o.rule(rules::CONC_17);
+        o.rule(rules::KQ_14);
+        self.grant_to_waiter(port, place, packet, true, o);
+        true
+    }
+
+    /// The place on the stack of the blocked dequeuer whose turn it is. Passed over is who is
+    /// suspended in its place, and who waits on the handle itself in the same line; most kernels
+    /// have neither.
+    fn next_waiter<O: Observer>(&self, port: PortId, o: &mut O) -> Option<usize> {
+        let waiters = &self.ports[port.index()].waiters;
+        let eligible = |thread: &ThreadId| {
+            let thread = &self.threads[thread.index()];
+            thread.state != ThreadState::Suspended && !matches!(thread.frame, Frame::Wait(_))
+        };
+        if waiters.len() > 1 {
+            o.mutant(Mutant::FifoWaiters);
+            if self.is_broken(Mutant::WaitersByThread, o) {
+                let places = (0..waiters.len()).filter(|&place| eligible(&waiters[place]));
+                return places.min_by_key(|&place| waiters[place]);
+            }
+        }
+        match self.semantics.waiter_order {
+            WaiterOrder::Lifo => waiters.iter().rposition(eligible),
+            WaiterOrder::Fifo => waiters.iter().position(eligible),
         }
     }
 
-    /// Gives a packet to the blocked dequeuer whose turn it is. It is that thread's from now on
-    /// (WAIT-03), its timer means nothing any more (WAIT-04), and it counts although it has not
-    /// run yet (CONC-06).
+    /// Gives a packet to the blocked dequeuer at this place on the stack. It is that thread's from
+    /// now on (WAIT-03), its timer means nothing any more (WAIT-04), and it counts although it has
+    /// not run yet (CONC-06).
     fn grant_to_waiter<O: Observer>(
         &mut self,
         port: PortId,
+        place: usize,
         packet: Packet,
         from_queue: bool,
         o: &mut O,
     ) {
         let waiters = &mut self.ports[port.index()].waiters;
-        if waiters.len() > 1 {
-            o.mutant(Mutant::FifoWaiters);
-        }
-        let thread = match self.semantics.waiter_order {
-            WaiterOrder::Lifo => waiters.pop(),
-            WaiterOrder::Fifo => (!waiters.is_empty()).then(|| waiters.remove(0)),
-        };
+        let thread = waiters.remove(place);
         let others_stay = !waiters.is_empty();
-        let Some(thread) = thread else { return };
         o.rule(rules::WAIT_01);
         o.rule(rules::WAIT_03);
         o.rule(rules::WAIT_04);
@@ -183,44 +257,79 @@ impl System {
         let Some(first) = waiters.iter().position(awake) else {
             return;
         };
-        let thread = waiters.remove(first);
-        match self.threads[thread.index()].frame {
-            Frame::Wait(_) => self.end_wait(thread, crate::WaitPhase::Signaled, o),
-            _ => {
-                o.event(Event::WaiterLeft(thread, port));
-                self.end_dequeue(thread, DequeuePhase::Interrupted, o);
-            }
+        let thread = waiters[first];
+        let dequeues = matches!(threads[thread.index()].frame, Frame::Dequeue(_));
+        if dequeues && self.semantics.hand_off == HandOff::Owned {
+            return;
+        }
+        waiters.remove(first);
+        self.leaves_line(thread, port, DequeuePhase::Interrupted, o);
+    }
+
+    /// Ends the blocking of a thread that stood in the line of dequeuers, and in some kernels of
+    /// direct waiters, and does no longer.
+    fn leaves_line<O: Observer>(
+        &mut self,
+        thread: ThreadId,
+        port: PortId,
+        phase: DequeuePhase,
+        o: &mut O,
+    ) {
+        if let Frame::Wait(_) = self.threads[thread.index()].frame {
+            self.end_wait(thread, crate::WaitPhase::Signaled, o);
+        } else {
+            o.event(Event::WaiterLeft(thread, port));
+            self.end_dequeue(thread, phase, o);
         }
     }
 
     /// Ends the blocking of a dequeuer that is off the stack already: it runs, and counts, without
-    /// a look at the limit (CONC-05).
+    /// a look at the limit (CONC-05). One that is suspended finds out when it is resumed.
     fn end_dequeue<O: Observer>(&mut self, thread: ThreadId, phase: DequeuePhase, o: &mut O) {
-        if let Frame::Dequeue(dequeue) = &mut self.threads[thread.index()].frame {
-            dequeue.phase = phase;
+        let waiter = &mut self.threads[thread.index()];
+        let Frame::Dequeue(dequeue) = &mut waiter.frame else {
+            return;
+        };
+        dequeue.phase = phase;
+        if waiter.state == ThreadState::Suspended {
+            return;
         }
+        let timed = dequeue.timeout == Timeout::Finite;
         self.make_ready(thread, o);
         let forgotten = match phase {
-            DequeuePhase::Granted(_) => self.is_broken(Mutant::GrantDoesNotCount, o),
+            DequeuePhase::Granted(_) => {
+                if timed {
+                    o.mutant(Mutant::GrantLeavesTimer);
+                }
+                self.is_broken(Mutant::GrantDoesNotCount, o)
+            }
             DequeuePhase::TimedOut | DequeuePhase::Alerted => {
                 self.is_broken(Mutant::TimeoutUncounted, o)
             }
             _ => false,
         };
-        if forgotten {
+        if forgotten || self.counts_later(thread, o) {
             self.discount(thread);
         }
+    }
+
+    /// Does a thread whose block has just ended count only when it goes on?
+    pub(crate) fn counts_later<O: Observer>(&self, thread: ThreadId, o: &mut O) -> bool {
+        self.threads[thread.index()].port.is_some() && self.is_broken(Mutant::CountsWhenItRuns, o)
     }
 
     /// T9. The thread is not blocked any more: it counts for its port, limit or not (CONC-05).
     #[inline]
     pub(crate) fn make_ready<O: Observer>(&mut self, thread: ThreadId, o: &mut O) {
         self.threads[thread.index()].state = ThreadState::Running;
-        if self.threads[thread.index()].port.is_some() {
+        if let Some(port) = self.threads[thread.index()].port {
             o.rule(rules::CONC_05);
             o.rule(rules::CONC_06);
             o.rule(rules::CONC_09);
-            self.count(thread);
+            let object = &self.ports[port.index()];
+            if object.active < object.limit || !self.is_broken(Mutant::CountStopsAtLimit, o) {
+                self.count(thread);
+            }
         }
     }
 
@@ -250,10 +359,11 @@ impl System {
         if let Some(port) = self.threads[thread.index()].port {
             o.rule(rules::CONC_01);
             o.rule(rules::CONC_03);
+            if self.is_broken(Mutant::BlockedStillCounts, o) {
+                return;
+            }
             self.discount(thread);
-            let object = &self.ports[port.index()];
-            let could = !object.waiters.is_empty() && !object.queue.is_empty();
-            if could && !self.is_broken(Mutant::NoHandOffOnBlock, o) {
+            if self.has_both(port) && !self.is_broken(Mutant::NoHandOffOnBlock, o) {
                 self.hand_off(port, o);
             }
         }
@@ -271,22 +381,36 @@ impl System {
         if self.ports[port.index()].life == PortLife::Abandoned {
             o.rule(rules::CLOSE_06);
             o.rule(rules::KQ_16);
-            return self.dequeue_result(thread, api, NtStatus::ABANDONED_WAIT_0, o);
+            let status = self.abandoned(o);
+            return self.dequeue_result(thread, api, status, o);
         }
         let associated = self.threads[thread.index()].port == Some(port);
-        if dequeue.alertable
-            && !associated
-            && self.semantics.apc_before_association
-            && self.has_user_apc(thread)
-        {
-            o.rule(rules::APC_01);
-            o.rule(rules::THR_09);
-            return self.dequeue_result(thread, api, NtStatus::USER_APC, o);
+        let has_apc = dequeue.alertable && self.has_user_apc(thread);
+        if !associated && has_apc {
+            o.mutant(Mutant::JoinsBeforeApc);
+            if self.semantics.apc_before_association {
+                o.rule(rules::APC_01);
+                o.rule(rules::THR_09);
+                if self.is_broken(Mutant::ApcJoins, o) {
+                    self.join(thread, port, o);
+                }
+                return self.dequeue_result(thread, api, NtStatus::USER_APC, o);
+            }
+        }
+        let poll = dequeue.timeout == Timeout::Zero;
+        let finds_nothing = !has_apc && self.ports[port.index()].queue.is_empty();
+        if !associated && poll && finds_nothing && self.is_broken(Mutant::PollJoinsNobody, o) {
+            return self.dequeue_result(thread, api, NtStatus::TIMEOUT, o);
         }
         self.threads[thread.index()].stale_wait_reason =
             self.semantics.self_insert == SelfInsert::StaleWaitReason;
         self.enter_queue(thread, port, o);
-        match self.decide(thread, &mut dequeue, o) {
+        let decision = self.decide(thread, &mut dequeue, o);
+        let goes_on = !matches!(decision, Decision::Blocks);
+        if !associated && goes_on && self.is_broken(Mutant::NewcomerDoesNotCount, o) {
+            self.discount(thread);
+        }
+        match decision {
             Decision::Packets(packets) => Outcome::Returned(Returned::taken(api, packets, o)),
             Decision::Alerted => self.dequeue_result(thread, api, NtStatus::USER_APC, o),
             Decision::TimedOut => self.dequeue_result(thread, api, NtStatus::TIMEOUT, o),
@@ -301,21 +425,53 @@ impl System {
         let old = self.threads[thread.index()].port;
         if old == Some(port) {
             o.rule(rules::CONC_02);
-            self.discount(thread);
+            let object = &self.ports[port.index()];
+            let fills = object.active == object.limit && !object.queue.is_empty();
+            if !fills || !self.is_broken(Mutant::CallerCountsItself, o) {
+                self.discount(thread);
+            }
+            if self.has_both(port) && self.is_broken(Mutant::DequeueReleasesAWaiter, o) {
+                self.hand_off(port, o);
+            }
             return;
         }
         if let Some(old) = old {
             o.rule(rules::THR_03);
             o.rule(rules::CONC_13);
-            self.discount(thread);
-            self.threads[thread.index()].port = None;
-            o.event(Event::Dissociated(thread, old));
-            self.hand_off(old, o);
+            if self.is_broken(Mutant::FirstPortForEver, o) {
+                return;
+            }
+            self.dissociate(thread, o);
+            if self.has_both(old) && !self.is_broken(Mutant::NoHandOffOnMove, o) {
+                self.hand_off(old, o);
+            }
         }
         o.rule(rules::THR_01);
         o.rule(rules::THR_02);
         self.threads[thread.index()].port = Some(port);
         o.event(Event::Associated(thread, port));
+    }
+
+    /// The thread becomes a member of this port, and counts.
+    pub(crate) fn join<O: Observer>(&mut self, thread: ThreadId, port: PortId, o: &mut O) {
+        self.enter_queue(thread, port, o);
+        self.count(thread);
+    }
+
+    /// The thread leaves its port, and its slot may go to a waiter.
+    pub(crate) fn leave_port<O: Observer>(&mut self, thread: ThreadId, o: &mut O) {
+        if let Some(port) = self.threads[thread.index()].port {
+            self.dissociate(thread, o);
+            self.hand_off(port, o);
+        }
+    }
+
+    /// The thread is a member of no port from now on.
+    pub(crate) fn dissociate<O: Observer>(&mut self, thread: ThreadId, o: &mut O) {
+        self.discount(thread);
+        if let Some(port) = self.threads[thread.index()].port.take() {
+            o.event(Event::Dissociated(thread, port));
+        }
     }
 
     /// T3. The look at the queue, in the order of KQ-10: packet, kernel APC, user APC, time, block.
@@ -329,8 +485,12 @@ impl System {
         let port = dequeue.port;
         o.rule(rules::KQ_10);
         if !self.ports[port.index()].queue.is_empty() {
-            if self.has_slot(port, o) {
+            if self.has_slot(port, o) || self.is_broken(Mutant::DequeueIgnoresLimit, o) {
                 o.rule(rules::KQ_08);
+                if dequeue.due && self.is_broken(Mutant::TimeOutBeforePacket, o) {
+                    self.count(thread);
+                    return Decision::TimedOut;
+                }
                 if dequeue.max > 1 {
                     o.rule(rules::KQ_18);
                     o.rule(rules::GQX_01);
@@ -338,11 +498,17 @@ impl System {
                 }
                 if dequeue.alertable && self.has_user_apc(thread) {
                     o.rule(rules::APC_02);
+                    if self.is_broken(Mutant::ApcBeforePacket, o) {
+                        self.count(thread);
+                        return Decision::Alerted;
+                    }
                 }
                 if !self.ports[port.index()].waiters.is_empty() {
                     o.rule(rules::CONC_16);
                 }
-                self.count(thread);
+                if !self.is_broken(Mutant::TakeDoesNotCount, o) {
+                    self.count(thread);
+                }
                 let packets = self.take(thread, port, dequeue.max, o);
                 return Decision::Packets(packets);
             }
@@ -365,32 +531,74 @@ impl System {
             self.run_suspension(thread, o);
             return Decision::Blocks;
         }
-        let ended = if dequeue.alertable && self.has_user_apc(thread) {
-            o.rule(rules::APC_03);
-            o.rule(rules::APC_07);
-            Some(Decision::Alerted)
-        } else if dequeue.timeout == Timeout::Zero || dequeue.due {
-            o.rule(rules::TMO_01);
-            Some(Decision::TimedOut)
-        } else {
-            None
-        };
-        if let Some(ended) = ended {
+        if let Some(ended) = self.ends_without_packet(thread, dequeue, o) {
             o.rule(rules::CONC_20);
-            self.count(thread);
+            if !self.is_broken(Mutant::PollUncounted, o) {
+                self.count(thread);
+            }
             return ended;
         }
         o.rule(rules::KQ_11);
         o.rule(rules::WAIT_02);
         o.rule(rules::CONC_15);
+        let object = &self.ports[port.index()];
+        if object.waiters.len() as u64 >= object.limit.into()
+            && self.is_broken(Mutant::LimitBoundsWaiters, o)
+        {
+            self.count(thread);
+            return Decision::Refused(NtStatus::INSUFFICIENT_RESOURCES);
+        }
+        let again = dequeue.phase == DequeuePhase::Interrupted;
         dequeue.phase = DequeuePhase::Blocked;
         let caller = &mut self.threads[thread.index()];
         caller.frame = Frame::Dequeue(*dequeue);
         caller.state = ThreadState::Waiting;
         caller.stale_wait_reason = false;
-        self.ports[port.index()].waiters.push(thread);
+        let others = self.ports[port.index()].waiters.len();
+        let under = again && others > 0 && self.is_broken(Mutant::InterruptedGoesUnder, o);
+        let place = if under { 0 } else { others };
+        self.ports[port.index()].waiters.insert(place, thread);
         o.event(Event::WaiterPushed(thread, port));
+        if self.threads[thread.index()].counted {
+            self.stop_counting(thread, o);
+        }
         Decision::Blocks
+    }
+
+    /// No packet is to be had: does a user APC or the time end the dequeue?
+    fn ends_without_packet<O: Observer>(
+        &self,
+        thread: ThreadId,
+        dequeue: &mut Dequeue,
+        o: &mut O,
+    ) -> Option<Decision> {
+        let poll = dequeue.timeout == Timeout::Zero;
+        if self.has_user_apc(thread) {
+            if dequeue.alertable {
+                o.rule(rules::APC_03);
+                o.rule(rules::APC_07);
+                if !poll || !self.is_broken(Mutant::PollRunsNoApc, o) {
+                    return Some(Decision::Alerted);
+                }
+            } else if self.is_broken(Mutant::AnyDequeueRunsApcs, o) {
+                return Some(Decision::Alerted);
+            }
+        }
+        if poll {
+            o.rule(rules::TMO_01);
+            if !self.is_broken(Mutant::ZeroWaitsForEver, o) {
+                return Some(Decision::TimedOut);
+            }
+            dequeue.timeout = Timeout::Infinite;
+        }
+        if dequeue.due {
+            o.rule(rules::TMO_01);
+            if !self.is_broken(Mutant::InterruptionRestartsTimeOut, o) {
+                return Some(Decision::TimedOut);
+            }
+            dequeue.due = false;
+        }
+        None
     }
 
     /// Takes up to `max` packets from the queue's head for a thread that is counted.
@@ -429,15 +637,31 @@ impl System {
         match status {
             NtStatus::USER_APC => {
                 result.apcs = self.run_user_apcs(thread, o);
+                if api == Api::GetQueuedCompletionStatusEx {
+                    o.mutant(Mutant::ApcReturnsTrue);
+                }
                 if self.semantics.apc_returns_true {
                     o.rule(rules::APC_05);
                     result.apc_returns_true = true;
                 }
             }
-            NtStatus::TIMEOUT => o.rule(match api {
-                Api::NtRemoveIoCompletion | Api::NtRemoveIoCompletionEx => rules::TMO_04,
-                _ => rules::TMO_02,
-            }),
+            NtStatus::TIMEOUT => {
+                let (rule, mutant) = match api {
+                    Api::NtRemoveIoCompletion | Api::NtRemoveIoCompletionEx => {
+                        (rules::TMO_04, Mutant::NtTimeOutIsAnError)
+                    }
+                    _ => (rules::TMO_02, Mutant::TimeOutIsError121),
+                };
+                o.rule(rule);
+                if self.is_broken(mutant, o) {
+                    result.status = NtStatus::IO_TIMEOUT;
+                }
+                if self.threads[thread.index()].port.is_some()
+                    && self.is_broken(Mutant::TimeOutEndsMembership, o)
+                {
+                    self.leave_port(thread, o);
+                }
+            }
             _ => o.rule(rules::GQ_09),
         }
         if matches!(
@@ -446,6 +670,7 @@ impl System {
         ) {
             o.rule(rules::GQX_06);
             o.rule(rules::TMO_03);
+            o.mutant(Mutant::TimeOutClaimsAnEntry);
             result.value = Value::Count(self.semantics.removed_on_timeout.into());
         } else {
             o.rule(rules::GQ_03);
@@ -479,6 +704,14 @@ impl System {
         o: &mut O,
     ) -> Outcome {
         let (port, api) = (dequeue.port, dequeue.api);
+        self.count_late(thread, o);
+        if dequeue.phase == DequeuePhase::TimedOut
+            && !self.ports[port.index()].queue.is_empty()
+            && self.is_broken(Mutant::LastLookAfterTimeOut, o)
+        {
+            dequeue.phase = DequeuePhase::Interrupted;
+            dequeue.due = true;
+        }
         let status = match dequeue.phase {
             // It was handed over then and is seen now: another may have seen a younger one since.
             DequeuePhase::Granted(packet) => {
@@ -523,14 +756,64 @@ impl System {
             DequeuePhase::Interrupted => {
                 o.rule(rules::CLOSE_06);
                 o.rule(rules::KQ_16);
-                NtStatus::ABANDONED_WAIT_0
+                self.abandoned(o)
             }
-            DequeuePhase::Abandoned | DequeuePhase::Blocked => NtStatus::ABANDONED_WAIT_0,
+            DequeuePhase::Abandoned | DequeuePhase::Blocked => self.abandoned(o),
         };
         self.threads[thread.index()].frame = Frame::User;
         let outcome = self.dequeue_result(thread, api, status, o);
         self.delete_if_unreferenced(port, o);
         outcome
+    }
+
+    /// What a dequeue says of a port that was closed or run down.
+    fn abandoned<O: Observer>(&self, o: &mut O) -> NtStatus {
+        if self.is_broken(Mutant::AbandonedTimesOut, o) {
+            NtStatus::TIMEOUT
+        } else {
+            NtStatus::ABANDONED_WAIT_0
+        }
+    }
+
+    /// A thread goes on that was not counted when its block ended.
+    #[inline]
+    pub(crate) fn count_late<O: Observer>(&mut self, thread: ThreadId, o: &mut O) {
+        if self.threads[thread.index()].is_miscounted()
+            && self.is_broken(Mutant::CountsWhenItRuns, o)
+        {
+            self.count(thread);
+        }
+    }
+
+    /// Is there more to the return of this thread, whose block is over, than that it returns? Only
+    /// where rules are broken.
+    pub fn return_matters(&self, thread: ThreadId) -> bool {
+        let broken = |mutant| self.semantics.mutants.contains(mutant);
+        broken(Mutant::CountsWhenItRuns)
+            || match self.threads[thread.index()].frame {
+                Frame::Dequeue(dequeue) => match dequeue.phase {
+                    DequeuePhase::Granted(_) => self.can_expire(thread),
+                    DequeuePhase::TimedOut => broken(Mutant::LastLookAfterTimeOut),
+                    _ => false,
+                },
+                _ => false,
+            }
+    }
+
+    /// Can the time of the call that this thread is in run out?
+    #[inline]
+    pub fn can_expire(&self, thread: ThreadId) -> bool {
+        let thread = &self.threads[thread.index()];
+        thread.can_expire()
+            || self.semantics.mutants.contains(Mutant::GrantLeavesTimer)
+                && matches!(
+                    thread.frame,
+                    Frame::Dequeue(Dequeue {
+                        timeout: Timeout::Finite,
+                        phase: DequeuePhase::Granted(_),
+                        ..
+                    })
+                )
     }
 
     /// T4, T5. Time or a user APC ends the wait of a blocked dequeuer. A packet that comes now
@@ -543,7 +826,10 @@ impl System {
         o: &mut O,
     ) {
         match phase {
-            DequeuePhase::TimedOut => o.rule(rules::WAIT_05),
+            DequeuePhase::TimedOut => {
+                o.rule(rules::WAIT_05);
+                o.mutant(Mutant::LastLookAfterTimeOut);
+            }
             DequeuePhase::Alerted => o.rule(rules::WAIT_09),
             _ => {}
         }
@@ -601,8 +887,7 @@ impl System {
     fn abandon<O: Observer>(&mut self, port: PortId, o: &mut O) {
         self.ports[port.index()].life = PortLife::Abandoned;
         for thread in core::mem::take(&mut self.ports[port.index()].waiters) {
-            o.event(Event::WaiterLeft(thread, port));
-            self.end_dequeue(thread, DequeuePhase::Abandoned, o);
+            self.leaves_line(thread, port, DequeuePhase::Abandoned, o);
         }
         self.wake_direct_waiters(port, usize::MAX, o);
     }
@@ -616,13 +901,8 @@ impl System {
             self.abandon(port, o);
         }
         let packets: Packets = self.ports[port.index()].queue.drain(..).collect();
-        for &packet in &packets {
-            o.event(Event::Discarded {
-                port,
-                packet,
-                from_queue: true,
-            });
-            self.give_back_reserve(&packet, o);
+        for packet in &packets {
+            self.discard(port, packet, true, o);
         }
         self.dissociate_all(port, keep_waiting, o);
         packets
@@ -630,7 +910,12 @@ impl System {
 
     /// Ends the association of all members; those still blocked in the queue keep it if
     /// `except_waiters`.
-    fn dissociate_all<O: Observer>(&mut self, port: PortId, except_waiters: bool, o: &mut O) {
+    pub(crate) fn dissociate_all<O: Observer>(
+        &mut self,
+        port: PortId,
+        except_waiters: bool,
+        o: &mut O,
+    ) {
         for index in 0..self.threads.len() {
             let Some(thread) = ThreadId::new(index) else {
                 break;
@@ -638,9 +923,7 @@ impl System {
             let keeps = except_waiters && self.threads[index].waits_in(port);
             if self.threads[index].port == Some(port) && !keeps {
                 o.rule(rules::THR_08);
-                self.discount(thread);
-                self.threads[index].port = None;
-                o.event(Event::Dissociated(thread, port));
+                self.dissociate(thread, o);
             }
         }
     }
@@ -663,17 +946,28 @@ impl System {
         o.rule(rules::PORT_15);
         o.rule(rules::PORT_16);
         for packet in core::mem::take(&mut self.ports[port.index()].queue) {
-            o.event(Event::Discarded {
-                port,
-                packet,
-                from_queue: true,
-            });
-            self.give_back_reserve(&packet, o);
+            self.discard(port, &packet, true, o);
         }
         self.dissociate_all(port, false, o);
         let object = &mut self.ports[port.index()];
         object.life = PortLife::Deleted;
         object.name = None;
+    }
+
+    /// Nobody gets this packet, which is off the queue, or off the thread that it was handed to.
+    pub(crate) fn discard<O: Observer>(
+        &mut self,
+        port: PortId,
+        packet: &Packet,
+        from_queue: bool,
+        o: &mut O,
+    ) {
+        o.event(Event::Discarded {
+            port,
+            packet: *packet,
+            from_queue,
+        });
+        self.give_back_reserve(packet, o);
     }
 
     /// The packet is out: the reserve object that was its memory can be used again (POST-04).

@@ -107,6 +107,8 @@ statuses! {
     THREAD_IS_TERMINATING = 0xC000_004B => 5;
     /// No memory for what the call needs.
     INSUFFICIENT_RESOURCES = 0xC000_009A => 1450;
+    /// The device took too long.
+    IO_TIMEOUT = 0xC000_00B5 => 121;
     /// The other end of the pipe is open already.
     PIPE_CONNECTED = 0xC000_00B2 => 535;
     /// The request is not supported.

@@ -217,7 +217,7 @@ impl System {
             });
             let suspension = (thread.suspend_pending && thread.state == ThreadState::Running)
                 .then_some(Action::SuspensionRuns(id));
-            let expire = thread.can_expire().then_some(Action::Expire(id));
+            let expire = self.can_expire(id).then_some(Action::Expire(id));
             let unblock = waits_outside(thread).then_some(Action::Unblock(id));
             returns
                 .into_iter()
@@ -276,11 +276,16 @@ impl System {
                 }
                 Ok(())
             }
-            Action::Expire(thread) => thread_is(
-                thread,
-                Thread::can_expire,
-                "the thread is in no call with a finite time-out still to run out",
-            ),
+            Action::Expire(thread) => {
+                alive(thread)?;
+                if self.can_expire(thread) {
+                    Ok(())
+                } else {
+                    Err(NotEnabled(
+                        "the thread is in no call with a finite time-out still to run out",
+                    ))
+                }
+            }
             Action::Unblock(thread) => thread_is(
                 thread,
                 waits_outside,

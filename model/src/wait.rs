@@ -4,8 +4,9 @@
 //! To the kernel queue all of it is one of two things: a member blocks (T8) or becomes ready (T9).
 
 use crate::{
-    Api, Call, DequeuePhase, Event, Frame, Insert, Kind, NtStatus, ObjectId, Observer, Outcome,
-    PortId, Returned, System, Target, ThreadId, ThreadState, Timeout, Value, Wait, WaitPhase,
+    Api, Call, DequeuePhase, Event, Frame, Insert, Kind, Mutant, NtStatus, ObjectId, Observer,
+    Outcome, PortId, Returned, System, Target, ThreadId, ThreadState, Timeout, Value, Wait,
+    WaitPhase,
     object::Satisfied,
     profile::{DirectWait, HandOff, Suspend, SuspendedWaiter},
     rules,
@@ -17,10 +18,24 @@ impl System {
     /// A wait, from its call to its outcome or its block.
     pub(crate) fn wait<O: Observer>(&mut self, thread: ThreadId, wait: Wait, o: &mut O) -> Outcome {
         self.threads[thread.index()].stale_wait_reason = false;
+        if let Target::Port(port) = wait.target
+            && self.threads[thread.index()].port != Some(port)
+            && self.is_broken(Mutant::DirectWaitJoins, o)
+        {
+            self.join(thread, port, o);
+        }
         match self.look(thread, &wait, o) {
             Some(phase) => {
                 // The thread never blocked: nothing is counted (CONC-07).
                 o.rule(rules::CONC_07);
+                let mutant = match phase {
+                    WaitPhase::TimedOut => Mutant::YieldFreesTheSlot,
+                    _ => Mutant::SatisfiedWaitFreesTheSlot,
+                };
+                if self.could_hand_off(thread) && self.is_broken(mutant, o) {
+                    self.stop_counting(thread, o);
+                    self.count(thread);
+                }
                 self.wait_result(thread, wait.api, phase, o)
             }
             None => {
@@ -40,7 +55,9 @@ impl System {
         }
         if wait.alertable && self.has_user_apc(thread) {
             o.rule(rules::APC_10);
-            return Some(WaitPhase::Alerted);
+            if wait.timeout != Timeout::Zero || !self.is_broken(Mutant::YieldRunsNoApc, o) {
+                return Some(WaitPhase::Alerted);
+            }
         }
         (wait.timeout == Timeout::Zero || wait.due).then_some(WaitPhase::TimedOut)
     }
@@ -90,7 +107,21 @@ impl System {
             o.rule(rules::CONC_12);
         }
         o.event(Event::Blocked(thread));
-        self.stop_counting(thread, o);
+        if self.threads[thread.index()].port.is_none() {
+            return;
+        }
+        let keeps_its_slot = match wait.target {
+            Target::Time => self.is_broken(Mutant::SleepKeepsTheSlot, o),
+            Target::Outside => self.is_broken(Mutant::IoKeepsTheSlot, o),
+            Target::Port(_) => self.is_broken(Mutant::DirectWaitKeepsTheSlot, o),
+            _ => false,
+        };
+        if !keeps_its_slot {
+            self.stop_counting(thread, o);
+        }
+        if self.is_broken(Mutant::BlockEndsMembership, o) {
+            self.dissociate(thread, o);
+        }
     }
 
     /// Where waiters for `target` stand in line, if its line is kept.
@@ -105,14 +136,25 @@ impl System {
         }
     }
 
-    /// Ends the blocking of a thread that no list holds any more.
+    /// Ends the blocking of a thread that no list holds any more. One that is suspended finds out
+    /// when it is resumed.
     pub(crate) fn end_wait<O: Observer>(&mut self, thread: ThreadId, phase: WaitPhase, o: &mut O) {
-        if let Frame::Wait(wait) = &mut self.threads[thread.index()].frame {
+        let waiter = &mut self.threads[thread.index()];
+        if let Frame::Wait(wait) = &mut waiter.frame {
             wait.phase = phase;
+        }
+        if waiter.state == ThreadState::Suspended {
+            return;
         }
         o.rule(rules::THR_11);
         o.event(Event::Unblocked(thread));
         self.make_ready(thread, o);
+        let is_member = self.threads[thread.index()].port.is_some();
+        if is_member
+            && (self.is_broken(Mutant::WokenDoesNotCount, o) || self.counts_later(thread, o))
+        {
+            self.discount(thread);
+        }
     }
 
     /// Takes a blocked thread out of the list of its wait and ends its blocking.
@@ -132,6 +174,7 @@ impl System {
         wait: Wait,
         o: &mut O,
     ) -> Outcome {
+        self.count_late(thread, o);
         let phase = match wait.phase {
             WaitPhase::Interrupted => match self.look(thread, &wait, o) {
                 Some(phase) => phase,
@@ -238,6 +281,12 @@ impl System {
             Frame::Wait(_) if blocked => self.leave_wait(thread, WaitPhase::TimedOut, o),
             // Its wait was interrupted: the due time stands, and it sees it when it goes on.
             Frame::Dequeue(dequeue) => {
+                if let DequeuePhase::Granted(packet) = dequeue.phase {
+                    // Only if the grant left the timer running.
+                    dequeue.phase = DequeuePhase::TimedOut;
+                    let port = dequeue.port;
+                    return self.discard(port, &packet, false, o);
+                }
                 o.rule(rules::KQ_13);
                 dequeue.due = true;
             }
@@ -258,13 +307,18 @@ impl System {
         o: &mut O,
     ) -> SmallVec<[u32; 2]> {
         o.rule(rules::APC_11);
-        let run = self
-            .apcs
-            .iter()
-            .filter(|apc| apc.thread == thread)
-            .map(|apc| apc.apc)
-            .collect();
+        let mut run: SmallVec<[u32; 2]> = self.user_apcs(thread).collect();
+        if run.len() > 1 && self.is_broken(Mutant::OneApcAWait, o) {
+            run.truncate(1);
+            if let Some(first) = self.apcs.iter().position(|apc| apc.thread == thread) {
+                self.apcs.remove(first);
+            }
+            return run;
+        }
         self.apcs.retain(|apc| apc.thread != thread);
+        if run.len() > 1 && self.is_broken(Mutant::ApcsNewestFirst, o) {
+            run.reverse();
+        }
         run
     }
 
@@ -283,26 +337,48 @@ impl System {
         self.apcs.push(UserApc { thread, apc });
         if self.threads[thread.index()].state == ThreadState::Waiting {
             match self.threads[thread.index()].frame {
-                Frame::Dequeue(dequeue) if dequeue.alertable => {
-                    let phase = match self.semantics.hand_off {
-                        HandOff::Owned => DequeuePhase::Alerted,
-                        HandOff::WakeAndRetry => DequeuePhase::Interrupted,
+                Frame::Dequeue(dequeue) => {
+                    let ends = if dequeue.alertable {
+                        !self.is_broken(Mutant::ApcEndsNoDequeue, o)
+                    } else {
+                        o.rule(rules::WAIT_08);
+                        o.rule(rules::APC_04);
+                        o.rule(rules::KQ_17);
+                        self.is_broken(Mutant::ApcEndsAnyDequeue, o)
                     };
-                    self.end_blocked_dequeue(thread, dequeue.port, phase, o);
+                    if ends {
+                        let phase = match self.semantics.hand_off {
+                            HandOff::Owned => DequeuePhase::Alerted,
+                            HandOff::WakeAndRetry => DequeuePhase::Interrupted,
+                        };
+                        self.end_blocked_dequeue(thread, dequeue.port, phase, o);
+                    }
                 }
-                Frame::Wait(wait) if wait.alertable => {
-                    o.rule(rules::APC_09);
-                    self.leave_wait(thread, WaitPhase::Alerted, o);
+                Frame::Wait(wait) => {
+                    let ends = if wait.alertable {
+                        o.rule(rules::APC_09);
+                        !self.is_broken(Mutant::ApcEndsNoWait, o)
+                    } else {
+                        self.is_broken(Mutant::ApcEndsAnyWait, o)
+                    };
+                    if ends {
+                        self.leave_wait(thread, WaitPhase::Alerted, o);
+                    }
                 }
-                Frame::Dequeue(_) => {
-                    o.rule(rules::WAIT_08);
-                    o.rule(rules::APC_04);
-                    o.rule(rules::KQ_17);
-                }
-                _ => {}
+                Frame::User => {}
             }
         }
         NtStatus::SUCCESS
+    }
+
+    /// Another thread than this that a user APC would wake.
+    pub(crate) fn waits_alertably_beside(&self, thread: ThreadId) -> Option<ThreadId> {
+        self.thread_ids().find(|&other| {
+            let object = &self.threads[other.index()];
+            other != thread
+                && object.state == ThreadState::Waiting
+                && matches!(object.frame, Frame::Wait(wait) if wait.alertable)
+        })
     }
 
     /// A kernel APC runs in a blocked thread, wherever it is blocked.
@@ -352,11 +428,12 @@ impl System {
         match (target.state, target.frame) {
             (ThreadState::Running, _) => {
                 target.suspend_pending = true;
+                o.mutant(Mutant::SuspensionAtTheCall);
                 if self.semantics.suspend == Suspend::Immediate {
                     self.run_suspension(thread, o);
                 }
             }
-            (_, frame) if self.keeps_its_place(&frame) => {
+            (_, frame) if self.keeps_its_place(&frame, o) => {
                 self.threads[thread.index()].state = ThreadState::Suspended;
             }
             (_, Frame::Dequeue(dequeue)) => {
@@ -377,15 +454,18 @@ impl System {
     }
 
     /// Does a thread that is suspended in this call stay in the line in which it stands?
-    fn keeps_its_place(&self, frame: &Frame) -> bool {
-        self.semantics.suspended_waiter == SuspendedWaiter::KeepsPlace
-            && match frame {
-                Frame::Dequeue(dequeue) => dequeue.phase == DequeuePhase::Blocked,
-                Frame::Wait(wait) => {
-                    wait.phase == WaitPhase::Blocked && matches!(wait.target, Target::Port(_))
-                }
-                Frame::User => false,
+    fn keeps_its_place<O: Observer>(&self, frame: &Frame, o: &mut O) -> bool {
+        let in_line = match frame {
+            Frame::Dequeue(dequeue) => dequeue.phase == DequeuePhase::Blocked,
+            Frame::Wait(wait) => {
+                wait.phase == WaitPhase::Blocked && matches!(wait.target, Target::Port(_))
             }
+            Frame::User => false,
+        };
+        in_line && {
+            o.mutant(Mutant::SuspendedWaiterKeepsItsPlace);
+            self.semantics.suspended_waiter == SuspendedWaiter::KeepsPlace
+        }
     }
 
     /// A thread that kept its place while it was suspended: what it was passed over for, it gets
@@ -422,7 +502,10 @@ impl System {
         target.state = ThreadState::Suspended;
         target.stale_wait_reason = false;
         o.event(Event::Blocked(thread));
-        self.stop_counting(thread, o);
+        let is_member = self.threads[thread.index()].port.is_some();
+        if !is_member || !self.is_broken(Mutant::SuspendedStillCounts, o) {
+            self.stop_counting(thread, o);
+        }
     }
 
     /// `ResumeThread`: returns the previous count.
@@ -434,11 +517,16 @@ impl System {
             target.suspend_pending = false;
             let frame = target.frame;
             if target.state == ThreadState::Suspended {
-                if self.keeps_its_place(&frame) {
+                if self.keeps_its_place(&frame, o) {
                     self.resume_in_line(thread, o);
                 } else {
                     o.event(Event::Unblocked(thread));
                     self.make_ready(thread, o);
+                    if self.threads[thread.index()].port.is_some()
+                        && self.is_broken(Mutant::ResumedDoesNotCount, o)
+                    {
+                        self.discount(thread);
+                    }
                 }
             }
         }
@@ -465,16 +553,17 @@ impl System {
             Frame::Dequeue(dequeue) => match dequeue.phase {
                 DequeuePhase::Blocked => {
                     o.rule(rules::THR_06);
-                    self.leave_stack(thread, dequeue.port, o);
+                    if !self.is_broken(Mutant::KilledWaiterStays, o) {
+                        self.leave_stack(thread, dequeue.port, o);
+                    }
                 }
                 DequeuePhase::Granted(packet) => {
                     o.rule(rules::THR_07);
-                    o.event(Event::Discarded {
-                        port: dequeue.port,
-                        packet,
-                        from_queue: false,
-                    });
-                    self.give_back_reserve(&packet, o);
+                    if self.is_broken(Mutant::KilledThreadGivesBack, o) {
+                        self.put_back(dequeue.port, packet, o);
+                    } else {
+                        self.discard(dequeue.port, &packet, false, o);
+                    }
                 }
                 _ => {}
             },
@@ -486,11 +575,13 @@ impl System {
             Frame::User => {}
         }
         self.apcs.retain(|apc| apc.thread != thread);
-        if let Some(port) = member_of {
-            self.discount(thread);
-            self.threads[thread.index()].port = None;
-            o.event(Event::Dissociated(thread, port));
-            self.hand_off(port, o);
+        if let Some(port) = member_of
+            && !self.is_broken(Mutant::EndedThreadKeepsItsSlot, o)
+        {
+            self.dissociate(thread, o);
+            if self.has_both(port) && !self.is_broken(Mutant::NoHandOffOnExit, o) {
+                self.hand_off(port, o);
+            }
         }
         o.event(Event::Ended(thread));
         self.abandon_mutexes(thread, o);

@@ -9,7 +9,7 @@ use crate::{
     state::{Choice, State, StepError, Watch},
     strategy::{ReplayError, Strategy},
 };
-use iocp_model::{Event, PortId, Semantics, ThreadId, profile::HandOff};
+use iocp_model::{Event, PortId, Semantics, ThreadId};
 use std::fmt;
 
 /// What a run may use, and how.
@@ -139,7 +139,7 @@ impl<'p, S: Strategy> Run<'p, S> {
             program,
             strategy,
             options,
-            restarts_timeout: semantics.hand_off == HandOff::WakeAndRetry,
+            restarts_timeout: semantics.restarts_timeouts(),
             processors: program.processors().into(),
             state,
             now_ns: 0,
@@ -237,7 +237,7 @@ impl<'p, S: Strategy> Run<'p, S> {
             Choice::Return(..) => self.restarts_timeout,
             Choice::Expire(_) | Choice::Suspend(_) => false,
         };
-        if begins_to_wait && self.state.system.thread(thread).can_expire() {
+        if begins_to_wait && self.state.system.can_expire(thread) {
             self.due_ns[thread.index()] = self.later(timeout_ns)?;
         }
         Ok(true)
@@ -315,7 +315,7 @@ impl<'p, S: Strategy> Run<'p, S> {
             .state
             .system
             .thread_ids()
-            .filter(|thread| self.state.system.thread(*thread).can_expire())
+            .filter(|thread| self.state.system.can_expire(*thread))
             .map(|thread| self.due_ns[thread.index()]);
         let computations = self
             .state

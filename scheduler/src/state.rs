@@ -393,7 +393,7 @@ impl State {
                 ThreadState::Waiting | ThreadState::Suspended => {}
                 ThreadState::Terminated => continue,
             }
-            if thread.can_expire() {
+            if self.system.can_expire(id) {
                 choices.push(Choice::Expire(id));
             }
         }
@@ -477,10 +477,11 @@ impl State {
 
     /// Is the thread's return from its wait nothing but a return, so that it belongs to the step
     /// that woke it? A look at the queue, the collecting of more packets, or a return that a
-    /// termination could forestall is a step of its own.
+    /// termination could forestall is a step of its own; where rules are broken, others may be.
     fn returns_at_once(&self, program: &Program, thread: ThreadId) -> bool {
         let frame = &self.system.thread(thread).frame;
         self.system.thread(thread).state == ThreadState::Running
+            && !self.system.return_matters(thread)
             && match frame {
                 Frame::User => false,
                 Frame::Dequeue(dequeue) => match dequeue.phase {
