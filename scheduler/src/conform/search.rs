@@ -304,13 +304,14 @@ impl<O: Observer> Search<'_, O> {
                     _ => false,
                 }
             }
-            Choice::Expire(_) => match item.map(|item| &item.kind) {
+            // It returns then; what with, the model says.
+            Choice::Expire(_) => matches!(
+                item.map(|item| &item.kind),
                 Some(Kind::Call {
-                    result: Some(result),
-                    name,
-                }) => name == "Sleep" || result.word() == "timeout" || result.word() == "ok",
-                _ => false,
-            },
+                    result: Some(_),
+                    ..
+                })
+            ),
             Choice::Return(..) | Choice::Suspend(_) => true,
         }
     }
