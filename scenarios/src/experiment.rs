@@ -79,6 +79,12 @@ pub fn deciding(a: Kernel, b: Kernel) -> Option<&'static str> {
     best
 }
 
+/// Does a recording of this scenario show which of the two a kernel is, whichever it is?
+pub fn decides(name: &str, a: Kernel, b: Kernel) -> bool {
+    let program = programs().iter().find(|(known, _)| *known == name);
+    program.is_some_and(|(_, program)| tells_apart(program, a, b) && tells_apart(program, b, a))
+}
+
 /// Does some run of the program under `actual`, seen from outside, differ from all of `claimed`?
 pub fn tells_apart(program: &Program, actual: Kernel, claimed: Kernel) -> bool {
     let options = Options {

@@ -1,7 +1,7 @@
 //! A divergence, explained: which rules were broken, what else it may be, what would decide.
 
 use crate::experiment;
-use iocp_model::{Kernel, Mutants};
+use iocp_model::{Kernel, Mutant, Mutants};
 use iocp_scheduler::{
     Program,
     conform::{Divergence, Recording, Unfit},
@@ -52,12 +52,15 @@ pub fn explain(
     let diagnosis = diagnose(program, recording, kernel.semantics(), divergence, options)?;
     let compared = diagnosis.explanations.iter().take(MOST_TOLD_APART);
     let compared: Vec<Kernel> = compared.map(|set| with(kernel, *set)).collect();
-    let mut decide = Vec::new();
+    let mut decide: Vec<Decider> = Vec::new();
     for (second, &b) in compared.iter().enumerate() {
         for (first, &a) in compared.iter().enumerate().take(second) {
+            // Few recordings are better than many: one that is to be made anyway comes first.
+            let chosen = decide.iter().filter_map(|decider| decider.scenario);
+            let again = chosen.clone().find(|name| experiment::decides(name, a, b));
             decide.push(Decider {
                 between: (first, second),
-                scenario: experiment::deciding(a, b),
+                scenario: again.or_else(|| experiment::deciding(a, b)),
             });
         }
     }
@@ -97,43 +100,35 @@ impl Explanation {
                 text,
                 "No set of up to {complete_to} broken rules explains it."
             )?,
-            1 => writeln!(text, "It is explained if:")?,
-            several => writeln!(text, "It is explained in {several} ways:")?,
+            1 => writeln!(text, "It is explained by:")?,
+            several => writeln!(text, "It is explained in {several} ways, by:")?,
         }
-        // What a mutant breaks is told once.
-        let mut told = Mutants::NONE;
         for (index, set) in explanations.iter().enumerate().take(MOST_SHOWN) {
-            for (place, mutant) in set.iter().enumerate() {
-                let lead = if place == 0 {
-                    format!("{:>3}.", index + 1)
-                } else {
-                    " and".into()
-                };
-                let says = format!("{lead} {}: {}", mutant.name(), mutant.says());
-                paragraph(text, &says, width, 5)?;
-                if told.contains(mutant) {
-                    continue;
-                }
-                told.insert(mutant);
-                let (first, others) = mutant.rules().split_at(mutant.rules().len().min(MOST_TOLD));
-                for rule in first {
-                    let rule = rule.rule();
-                    let says = format!("     breaks {}: {}", page(rule.id), rule.says);
-                    paragraph(text, &says, width, 7)?;
-                }
-                if !others.is_empty() {
-                    let others: Vec<_> = others.iter().map(|rule| rule.id()).collect();
-                    paragraph(
-                        text,
-                        &format!("     and also {}", others.join(", ")),
-                        width,
-                        7,
-                    )?;
-                }
-            }
+            let names: Vec<_> = set.iter().map(Mutant::name).collect();
+            writeln!(text, "{:>3}. {}", index + 1, names.join(" and "))?;
         }
         if explanations.len() > MOST_SHOWN {
             writeln!(text, "     and {} more", explanations.len() - MOST_SHOWN)?;
+        }
+        let shown = explanations.iter().take(MOST_SHOWN);
+        let named = shown.fold(Mutants::NONE, |all, set| all.union(*set));
+        for mutant in named.iter() {
+            paragraph(
+                text,
+                &format!("{}: {}", mutant.name(), mutant.says()),
+                width,
+                2,
+            )?;
+            let (first, others) = mutant.rules().split_at(mutant.rules().len().min(MOST_TOLD));
+            for rule in first {
+                let rule = rule.rule();
+                let says = format!("  breaks {}: {}", page(rule.id), rule.says);
+                paragraph(text, &says, width, 4)?;
+            }
+            if !others.is_empty() {
+                let others: Vec<_> = others.iter().map(|rule| rule.id()).collect();
+                paragraph(text, &format!("  and also {}", others.join(", ")), width, 4)?;
+            }
         }
         match hidden_waits {
             Some(1) => paragraph(
@@ -167,8 +162,8 @@ impl Explanation {
         for (scenario, pairs) in pairs {
             let pairs = pairs.join(", ");
             let says = match scenario {
-                Some(name) => format!("Between {pairs} decides: iocp record {name}"),
-                None => format!("Between {pairs} no scenario of the catalogue decides."),
+                Some(name) => format!("To decide between {pairs}: iocp record {name}"),
+                None => format!("No scenario of the catalogue decides between {pairs}."),
             };
             paragraph(text, &says, width, 2)?;
         }
