@@ -6,9 +6,9 @@
 //! thread switch (CONC-02).
 
 use crate::{
-    Api, Dequeue, DequeuePhase, Event, Frame, Insert, Mutant, NtStatus, ObjectId, Observer, Origin,
-    Outcome, Packet, Packets, PortId, PortLife, Returned, System, ThreadId, ThreadState, Timeout,
-    Value,
+    Api, Association, Dequeue, DequeuePhase, Event, Frame, Insert, Mutant, NtStatus, ObjectId,
+    Observer, Origin, Outcome, Packet, Packets, PortId, PortLife, Returned, System, ThreadId,
+    ThreadState, Timeout, Value,
     object::Kind,
     profile::{BatchWake, DirectWait, HandOff, Limit, OnClose, SelfInsert, WaiterOrder},
     rules,
@@ -42,9 +42,38 @@ impl System {
 
     /// Does a packet go straight to a waiter, rather than to whoever looks at the queue first?
     #[inline]
-    fn hands_over<O: Observer>(&self, o: &mut O) -> bool {
+    fn hands_over<O: Observer>(&self, port: PortId, o: &mut O) -> bool {
         o.mutant(Mutant::WakeAndRetry);
         self.semantics.hand_off == HandOff::Owned
+            && (self.semantics.direct_wait != DirectWait::SharedLine
+                || self.dequeuer_is_next(port, o))
+    }
+
+    /// In a line of dequeuers and direct waiters: is it a dequeuer's turn?
+    fn dequeuer_is_next<O: Observer>(&self, port: PortId, o: &mut O) -> bool {
+        let next = self.next_waiter(port, |_| true, o);
+        next.is_some_and(|place| {
+            let thread = self.ports[port.index()].waiters[place];
+            matches!(self.threads[thread.index()].frame, Frame::Dequeue(_))
+        })
+    }
+
+    /// The place of the waiter whose turn it is, of those that can be woken (WAIT-01).
+    #[inline]
+    fn next_waiter<O: Observer>(
+        &self,
+        port: PortId,
+        can: impl Fn(&ThreadId) -> bool,
+        o: &mut O,
+    ) -> Option<usize> {
+        let waiters = &self.ports[port.index()].waiters;
+        if waiters.len() > 1 {
+            o.mutant(Mutant::FifoWaiters);
+        }
+        match self.semantics.waiter_order {
+            WaiterOrder::Lifo => waiters.iter().rposition(can),
+            WaiterOrder::Fifo => waiters.iter().position(can),
+        }
     }
 
     /// T1. Puts a packet into the queue or straight into the hands of a blocked dequeuer, and
@@ -61,21 +90,27 @@ impl System {
     ) -> u32 {
         let Insert {
             port,
-            packet,
+            mut packet,
             at_head,
         } = insert;
+        if packet.key > u32::MAX.into() && self.is_broken(Mutant::KeysAre32Bits, o) {
+            packet.key = u64::from(packet.key as u32);
+        }
         o.rule(rules::KQ_19);
         let previous_depth = self.ports[port.index()].queue.len() as u32;
         o.rule(rules::KQ_05);
         let own = by.is_some_and(|by| self.leaves_to_itself(by, port, inside_wait));
         let waiters = !self.ports[port.index()].waiters.is_empty();
         let slot = waiters && self.has_slot(port, o);
-        if slot && !own && self.hands_over(o) {
+        if slot && !own && self.hands_over(port, o) {
             o.rule(rules::KQ_02);
             self.grant_to_waiter(port, packet, false, o);
-            if self.semantics.direct_wait == DirectWait::AllAndOneOnHandOff {
+            if !self.ports[port.index()].direct.is_empty() {
                 o.rule(rules::PORT_19);
-                self.wake_direct_waiters(port, 1, o);
+                o.mutant(Mutant::HandOffWakesADirectWaiter);
+                if self.semantics.direct_wait == DirectWait::AllAndOneOnHandOff {
+                    self.wake_direct_waiters(port, 1, o);
+                }
             }
         } else {
             if own {
@@ -86,28 +121,62 @@ impl System {
                     o.rule(rules::CONC_19);
                 }
             }
-            let queue = &mut self.ports[port.index()].queue;
             if at_head {
                 o.rule(rules::PKT_14);
-                queue.push_front(packet);
             } else {
                 o.rule(rules::PKT_02);
                 o.rule(rules::PKT_13);
-                queue.push_back(packet);
             }
+            let place = self.place_in_queue(port, &packet, at_head, o);
+            self.ports[port.index()].queue.insert(place, packet);
             o.event(Event::Queued {
                 port,
                 packet,
                 at_head,
             });
             if self.semantics.direct_wait == DirectWait::SharedLine {
-                self.wake_first_in_line(port, o);
+                self.wake_next_in_line(port, o);
             } else {
                 o.rule(rules::PORT_18);
-                self.wake_direct_waiters(port, usize::MAX, o);
+                let several = self.ports[port.index()].direct.len() > 1;
+                let one = several && self.is_broken(Mutant::PostWakesOneDirectWaiter, o);
+                self.wake_direct_waiters(port, if one { 1 } else { usize::MAX }, o);
             }
         }
         previous_depth
+    }
+
+    /// Where in the queue a packet belongs: behind all others (PKT-02, PKT-13), or in front of them.
+    #[inline]
+    fn place_in_queue<O: Observer>(
+        &self,
+        port: PortId,
+        packet: &Packet,
+        at_head: bool,
+        o: &mut O,
+    ) -> usize {
+        let queue = &self.ports[port.index()].queue;
+        let Some(last) = queue.back() else { return 0 };
+        if at_head {
+            return match self.is_broken(Mutant::HeadInsertJoinsTheTail, o) {
+                true => queue.len(),
+                false => 0,
+            };
+        }
+        if self.is_broken(Mutant::NewestPacketFirst, o) {
+            return 0;
+        }
+        let of_request = |packet: &Packet| packet.origin == Origin::Request;
+        let jumps = match (of_request(last), of_request(packet)) {
+            (true, false) => self.is_broken(Mutant::PostsFirst, o),
+            (false, true) => self.is_broken(Mutant::CompletionsFirst, o),
+            _ => false,
+        };
+        if jumps {
+            let other = |queued| of_request(queued) != of_request(packet);
+            return queue.iter().position(other).unwrap_or(queue.len());
+        }
+        queue.len()
     }
 
     /// Does the kernel leave the packet for the inserting thread itself?
@@ -122,7 +191,7 @@ impl System {
     /// The hand-off: a slot, a packet and a blocked dequeuer make a grant. At most one (CONC-04).
     pub(crate) fn hand_off<O: Observer>(&mut self, port: PortId, o: &mut O) {
         let object = &self.ports[port.index()];
-        if object.waiters.is_empty() || object.queue.is_empty() || !self.hands_over(o) {
+        if object.waiters.is_empty() || object.queue.is_empty() || !self.hands_over(port, o) {
             return;
         }
         if !self.has_slot(port, o) {
@@ -174,22 +243,26 @@ impl System {
         self.end_dequeue(thread, DequeuePhase::Granted(packet), o);
     }
 
-    /// Wakes whoever stands first, and is not suspended, in a line that dequeuers and direct
-    /// waiters share: a dequeuer looks again, a direct waiter is satisfied.
-    fn wake_first_in_line<O: Observer>(&mut self, port: PortId, o: &mut O) {
+    /// Wakes whoever's turn it is, and is not suspended, in a line that dequeuers and direct waiters
+    /// share: a direct waiter is satisfied, a dequeuer looks again if it is not handed packets.
+    fn wake_next_in_line<O: Observer>(&mut self, port: PortId, o: &mut O) {
         let threads = &self.threads;
-        let waiters = &mut self.ports[port.index()].waiters;
         let awake = |thread: &ThreadId| threads[thread.index()].state == ThreadState::Waiting;
-        let Some(first) = waiters.iter().position(awake) else {
+        let Some(place) = self.next_waiter(port, awake, o) else {
             return;
         };
-        let thread = waiters.remove(first);
+        let thread = self.ports[port.index()].waiters[place];
         match self.threads[thread.index()].frame {
-            Frame::Wait(_) => self.end_wait(thread, crate::WaitPhase::Signaled, o),
-            _ => {
+            Frame::Wait(_) => {
+                self.ports[port.index()].waiters.remove(place);
+                self.end_wait(thread, crate::WaitPhase::Signaled, o);
+            }
+            _ if self.semantics.hand_off == HandOff::WakeAndRetry => {
+                self.ports[port.index()].waiters.remove(place);
                 o.event(Event::WaiterLeft(thread, port));
                 self.end_dequeue(thread, DequeuePhase::Interrupted, o);
             }
+            _ => {}
         }
     }
 
@@ -287,7 +360,7 @@ impl System {
             self.semantics.self_insert == SelfInsert::StaleWaitReason;
         self.enter_queue(thread, port, o);
         match self.decide(thread, &mut dequeue, o) {
-            Decision::Packets(packets) => Outcome::Returned(Returned::taken(api, packets, o)),
+            Decision::Packets(packets) => Outcome::Returned(self.taken(api, packets, o)),
             Decision::Alerted => self.dequeue_result(thread, api, NtStatus::USER_APC, o),
             Decision::TimedOut => self.dequeue_result(thread, api, NtStatus::TIMEOUT, o),
             Decision::Refused(status) => Outcome::Returned(Returned::new(api, status)),
@@ -296,7 +369,7 @@ impl System {
     }
 
     /// The caller becomes a member of this port, and is not counted until the outcome is known.
-    fn enter_queue<O: Observer>(&mut self, thread: ThreadId, port: PortId, o: &mut O) {
+    pub(crate) fn enter_queue<O: Observer>(&mut self, thread: ThreadId, port: PortId, o: &mut O) {
         o.rule(rules::KQ_07);
         let old = self.threads[thread.index()].port;
         if old == Some(port) {
@@ -329,7 +402,9 @@ impl System {
         let port = dequeue.port;
         o.rule(rules::KQ_10);
         if !self.ports[port.index()].queue.is_empty() {
-            if self.has_slot(port, o) {
+            if self.has_slot(port, o)
+                || dequeue.max > 1 && self.is_broken(Mutant::BatchIgnoresLimit, o)
+            {
                 o.rule(rules::KQ_08);
                 if dequeue.max > 1 {
                     o.rule(rules::KQ_18);
@@ -342,8 +417,9 @@ impl System {
                 if !self.ports[port.index()].waiters.is_empty() {
                     o.rule(rules::CONC_16);
                 }
+                let most = self.most_at_once(port, dequeue.max, o);
                 self.count(thread);
-                let packets = self.take(thread, port, dequeue.max, o);
+                let packets = self.take(thread, port, most, o);
                 return Decision::Packets(packets);
             }
             o.rule(rules::KQ_09);
@@ -393,6 +469,22 @@ impl System {
         Decision::Blocks
     }
 
+    /// How many packets a dequeue of up to `max` takes at most: a batch takes as many under one slot
+    /// (GQX-09).
+    #[inline]
+    fn most_at_once<O: Observer>(&self, port: PortId, max: u16, o: &mut O) -> u16 {
+        let port = &self.ports[port.index()];
+        let batch = port.queue.len().min(max.into());
+        if batch > 1 && self.is_broken(Mutant::BatchTakesOne, o) {
+            return 1;
+        }
+        let free = port.limit.saturating_sub(port.active).max(1);
+        if batch > free as usize && self.is_broken(Mutant::BatchTakesASlotEach, o) {
+            return free as u16;
+        }
+        max
+    }
+
     /// Takes up to `max` packets from the queue's head for a thread that is counted.
     fn take<O: Observer>(
         &mut self,
@@ -414,6 +506,9 @@ impl System {
             self.give_back_reserve(&packet, o);
             packets.push(packet);
         }
+        if packets.len() > 1 && self.is_broken(Mutant::BatchNewestFirst, o) {
+            packets.reverse();
+        }
         packets
     }
 
@@ -431,24 +526,40 @@ impl System {
                 result.apcs = self.run_user_apcs(thread, o);
                 if self.semantics.apc_returns_true {
                     o.rule(rules::APC_05);
-                    result.apc_returns_true = true;
+                    result.tell_true();
                 }
             }
             NtStatus::TIMEOUT => o.rule(match api {
                 Api::NtRemoveIoCompletion | Api::NtRemoveIoCompletionEx => rules::TMO_04,
                 _ => rules::TMO_02,
             }),
-            _ => o.rule(rules::GQ_09),
+            _ => {
+                o.rule(rules::GQ_09);
+                if self.is_broken(Mutant::AbandonedIsABadHandle, o) {
+                    result.status = NtStatus::INVALID_HANDLE;
+                }
+            }
         }
         if matches!(
             api,
             Api::GetQueuedCompletionStatusEx | Api::NtRemoveIoCompletionEx
         ) {
+            if (api, status) == (Api::GetQueuedCompletionStatusEx, NtStatus::TIMEOUT)
+                && self.is_broken(Mutant::BatchTimeoutSaysTrue, o)
+            {
+                result.tell_true();
+            }
             o.rule(rules::GQX_06);
             o.rule(rules::TMO_03);
             result.value = Value::Count(self.semantics.removed_on_timeout.into());
         } else {
             o.rule(rules::GQ_03);
+            if api == Api::GetQueuedCompletionStatus
+                && self.is_broken(Mutant::EmptyDequeueWritesZeros, o)
+            {
+                result.tell_false(result.status.to_win32());
+                result.packets.push(Packet::default());
+            }
         }
         Outcome::Returned(result)
     }
@@ -486,15 +597,22 @@ impl System {
                 self.threads[thread.index()].frame = Frame::User;
                 self.give_back_reserve(&packet, o);
                 let mut packets = Packets::from_buf([packet]);
+                o.mutant(Mutant::WokenBatchTakesOne);
                 if more > 0 {
                     o.rule(rules::GQX_07);
                     let rest = self.take(thread, port, more, o);
                     packets.extend(rest);
+                    if self.is_broken(Mutant::WokenBatchPutsItsPacketLast, o) {
+                        packets.rotate_left(1);
+                    }
                 }
                 self.delete_if_unreferenced(port, o);
-                return Outcome::Returned(Returned::taken(api, packets, o));
+                return Outcome::Returned(self.taken(api, packets, o));
             }
-            DequeuePhase::Interrupted if self.ports[port.index()].life == PortLife::Open => {
+            DequeuePhase::Interrupted
+                if self.ports[port.index()].life == PortLife::Open
+                    || self.is_broken(Mutant::InterruptedDequeueStays, o) =>
+            {
                 if self.semantics.hand_off == HandOff::WakeAndRetry
                     && let Err(status) = self.still_refers(thread, dequeue.handle, port)
                 {
@@ -507,7 +625,7 @@ impl System {
                     Decision::Packets(packets) => {
                         self.threads[thread.index()].frame = Frame::User;
                         self.delete_if_unreferenced(port, o);
-                        return Outcome::Returned(Returned::taken(api, packets, o));
+                        return Outcome::Returned(self.taken(api, packets, o));
                     }
                     Decision::Alerted => NtStatus::USER_APC,
                     Decision::TimedOut => {
@@ -592,8 +710,20 @@ impl System {
         }
         if self.ports[port.index()].files > 0 {
             o.rule(rules::CLOSE_08);
+            if self.is_broken(Mutant::PortCloseEndsAssociations, o) {
+                self.end_associations(port);
+            }
         }
         self.delete_if_unreferenced(port, o);
+    }
+
+    /// No file refers to the port any more.
+    fn end_associations(&mut self, port: PortId) {
+        let of_port = |association: &mut Association| association.port == port;
+        for file in &mut self.files {
+            file.association.take_if(of_port);
+        }
+        self.ports[port.index()].files = 0;
     }
 
     /// Ends every wait on the port: dequeuers are told that it is gone, direct waiters that it is
@@ -601,15 +731,23 @@ impl System {
     fn abandon<O: Observer>(&mut self, port: PortId, o: &mut O) {
         self.ports[port.index()].life = PortLife::Abandoned;
         for thread in core::mem::take(&mut self.ports[port.index()].waiters) {
+            if let Frame::Wait(_) = self.threads[thread.index()].frame {
+                self.end_wait(thread, crate::WaitPhase::Signaled, o);
+                continue;
+            }
             o.event(Event::WaiterLeft(thread, port));
             self.end_dequeue(thread, DequeuePhase::Abandoned, o);
         }
-        self.wake_direct_waiters(port, usize::MAX, o);
+        let waits = !self.ports[port.index()].direct.is_empty();
+        if waits && !self.is_broken(Mutant::CloseLeavesDirectWaiters, o) {
+            self.wake_direct_waiters(port, usize::MAX, o);
+        }
     }
 
     /// `KeRundownQueue`: the packets go to the caller, the members are members no longer.
     pub(crate) fn run_down<O: Observer>(&mut self, port: PortId, o: &mut O) -> Packets {
         o.rule(rules::CLOSE_07);
+        o.mutant(Mutant::KeepWaitingOnRundown);
         let keep_waiting = self.semantics.on_rundown == OnClose::KeepWaiting;
         if !keep_waiting {
             o.rule(rules::CLOSE_06);
@@ -649,7 +787,10 @@ impl System {
     /// in a call on it (PORT-15). What is queued then is lost (PORT-16).
     pub(crate) fn delete_if_unreferenced<O: Observer>(&mut self, port: PortId, o: &mut O) {
         let object = &self.ports[port.index()];
-        if object.handles > 0 || object.files > 0 || object.life == PortLife::Deleted {
+        if object.handles > 0
+            || object.life == PortLife::Deleted
+            || object.files > 0 && !self.is_broken(Mutant::FilesHoldNoPort, o)
+        {
             return;
         }
         let in_use = self.threads.iter().any(|thread| match thread.frame {
@@ -657,30 +798,39 @@ impl System {
             Frame::Wait(wait) => wait.target == crate::Target::Port(port),
             Frame::User => false,
         });
-        if in_use {
+        if in_use || self.is_broken(Mutant::PortNeverGoes, o) {
             return;
         }
         o.rule(rules::PORT_15);
         o.rule(rules::PORT_16);
-        for packet in core::mem::take(&mut self.ports[port.index()].queue) {
-            o.event(Event::Discarded {
-                port,
-                packet,
-                from_queue: true,
-            });
-            self.give_back_reserve(&packet, o);
-        }
+        while self.discard_first(port, o) {}
         self.dissociate_all(port, false, o);
         let object = &mut self.ports[port.index()];
         object.life = PortLife::Deleted;
         object.name = None;
     }
 
+    /// Throws away the packet at the queue's head, if there is one.
+    pub(crate) fn discard_first<O: Observer>(&mut self, port: PortId, o: &mut O) -> bool {
+        let Some(packet) = self.ports[port.index()].queue.pop_front() else {
+            return false;
+        };
+        o.event(Event::Discarded {
+            port,
+            packet,
+            from_queue: true,
+        });
+        self.give_back_reserve(&packet, o);
+        true
+    }
+
     /// The packet is out: the reserve object that was its memory can be used again (POST-04).
     pub(crate) fn give_back_reserve<O: Observer>(&mut self, packet: &Packet, o: &mut O) {
         if let Origin::Reserve(reserve) = packet.origin {
             o.rule(rules::POST_04);
-            self.set_reserve(reserve, false);
+            if !self.is_broken(Mutant::ReserveServesOnce, o) {
+                self.set_reserve(reserve, false);
+            }
         }
     }
 
