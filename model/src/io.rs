@@ -683,6 +683,7 @@ impl System {
 
     /// The specific rights that a caller gets who asks for these (PORT-09).
     fn mapped<O: Observer>(&self, access: Access, o: &mut O) -> Access {
+        o.rule(rules::PORT_09);
         let mapped = access.mapped();
         if mapped != access && self.is_broken(Mutant::GenericRightsMeanNothing, o) {
             return access.specific();
@@ -740,7 +741,6 @@ impl System {
                 return Err(NtStatus::ACCESS_DENIED);
             }
         }
-        o.rule(rules::PORT_09);
         let access = self.mapped(access, o);
         Ok(Value::Handle(self.open(
             process,

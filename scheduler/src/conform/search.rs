@@ -10,7 +10,7 @@ use crate::{
     state::{Choice, State, StepError, Watch},
 };
 use foldhash::quality::FixedState;
-use iocp_model::{Action, Api, Call, Frame, Observer, ThreadId, ThreadState, Timeout};
+use iocp_model::{Action, Api, Call, Frame, NtStatus, Observer, ThreadId, ThreadState, Timeout};
 use std::{collections::HashSet, hash::BuildHasher};
 
 /// A point of the search: the model's state, and how far it is in the recording.
@@ -308,7 +308,12 @@ impl<O: Observer> Search<'_, O> {
                 Some(Kind::Call {
                     result: Some(result),
                     name,
-                }) => name == "Sleep" || result.word() == "timeout" || result.word() == "ok",
+                }) => {
+                    name == "Sleep"
+                        || matches!(result.word(), "timeout" | "ok")
+                        // With a packet that is none.
+                        || result.last_error == Some(NtStatus::TIMEOUT.to_win32().0)
+                }
                 _ => false,
             },
             Choice::Return(..) | Choice::Suspend(_) => true,
