@@ -1,8 +1,8 @@
 //! The calls that a thread can make and what they return, in Microsoft's names.
 
 use crate::{
-    Access, FileId, Handle, NameId, NtStatus, ObjectId, Observer, Packet, ProcessId, ThreadId,
-    Timeout, Win32Error, file::RequestArguments, rules,
+    Access, FileId, Handle, Mutant, NameId, NtStatus, ObjectId, Observer, Packet, ProcessId,
+    System, ThreadId, Timeout, Win32Error, file::RequestArguments, rules,
 };
 use smallvec::SmallVec;
 
@@ -403,8 +403,15 @@ pub struct Returned {
     pub packets: Packets,
     /// The user APCs that ran in it, in order (APC-11).
     pub apcs: SmallVec<[u32; 2]>,
-    /// `GetQueuedCompletionStatusEx` of Vista: returns `TRUE` when ended by an APC (APC-05).
-    pub(crate) apc_returns_true: bool,
+    /// What the Win32 layer makes of it, in kernels where that does not follow from the status.
+    pub(crate) told: Option<Told>,
+}
+
+/// What a Win32 call tells its caller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Told {
+    pub(crate) success: bool,
+    pub(crate) last_error: Option<Win32Error>,
 }
 
 /// What a call gives besides its status.
@@ -431,34 +438,8 @@ impl Returned {
             value: Value::Nothing,
             packets: Packets::new(),
             apcs: SmallVec::new(),
-            apc_returns_true: false,
+            told: None,
         }
-    }
-
-    /// A dequeue returns with packets. What its Win32 form makes of them is said by
-    /// [`success`](Self::success), [`last_error`](Self::last_error) and [`Packet::bytes`].
-    pub(crate) fn taken<O: Observer>(api: Api, packets: Packets, o: &mut O) -> Self {
-        o.rule(rules::PKT_01);
-        let mut result = Self::new(api, NtStatus::SUCCESS);
-        result.packets = packets;
-        match (api, result.packets.first()) {
-            (Api::GetQueuedCompletionStatus, Some(packet)) => {
-                o.rule(rules::GQ_01);
-                o.rule(rules::GQ_05);
-                o.rule(rules::GQ_06);
-                if result.success() {
-                    o.rule(rules::GQ_04);
-                } else if packet.overlapped == 0 {
-                    o.rule(rules::GQ_02);
-                }
-            }
-            (Api::GetQueuedCompletionStatusEx, Some(_)) => {
-                o.rule(rules::GQX_02);
-                o.rule(rules::GQX_03);
-            }
-            _ => {}
-        }
-        result
     }
 
     pub(crate) fn with(mut self, value: Value) -> Self {
@@ -476,6 +457,22 @@ impl Returned {
         }
     }
 
+    /// The Win32 layer says `TRUE`.
+    pub(crate) fn tell_true(&mut self) {
+        self.told = Some(Told {
+            success: true,
+            last_error: None,
+        });
+    }
+
+    /// The Win32 layer says `FALSE` with this last error.
+    pub(crate) fn tell_false(&mut self, last_error: Win32Error) {
+        self.told = Some(Told {
+            success: false,
+            last_error: Some(last_error),
+        });
+    }
+
     /// The status that decides a Win32 result: a dequeue that took one packet speaks of that
     /// packet (GQ-05), a batch dequeue never does (GQX-02).
     fn deciding_status(&self) -> NtStatus {
@@ -491,14 +488,14 @@ impl Returned {
     /// A dequeue that found nothing is `FALSE` although `STATUS_TIMEOUT` is a success code of the
     /// NT layer (TMO-02, GQ-01).
     pub fn success(&self) -> bool {
+        if let Some(told) = self.told {
+            return told.success;
+        }
         let status = self.deciding_status();
         match self.api {
             Api::GetQueuedCompletionStatus => !self.packets.is_empty() && status.is_success(),
-            Api::GetQueuedCompletionStatusEx => {
-                // Success without a packet: a batch of at most none, where that is allowed.
-                status == NtStatus::SUCCESS
-                    || (self.apc_returns_true && status == NtStatus::USER_APC)
-            }
+            // Success without a packet: a batch of at most none, where that is allowed.
+            Api::GetQueuedCompletionStatusEx => status == NtStatus::SUCCESS,
             Api::WaitForSingleObject | Api::WaitOutside => {
                 matches!(status, NtStatus::SUCCESS | NtStatus::ABANDONED_WAIT_0)
             }
@@ -511,11 +508,94 @@ impl Returned {
     /// What `GetLastError` says afterwards, where the call sets it: a call that succeeds leaves it
     /// alone (GQ-04), and the NT layer and waits do not use it.
     pub fn last_error(&self) -> Option<Win32Error> {
+        if let Some(told) = self.told {
+            return told.last_error;
+        }
         let waits = matches!(self.api, Api::WaitForSingleObject | Api::WaitOutside);
         let sets = waits || !self.api.returns_status();
         if !sets || self.success() || (waits && self.status.is_success()) {
             return None;
         }
         Some(self.deciding_status().to_win32())
+    }
+}
+
+// What a dequeue with packets shows of them.
+impl System {
+    /// A dequeue returns with packets. What its Win32 form makes of them is said by
+    /// [`Returned::success`], [`Returned::last_error`] and [`Packet::bytes`].
+    pub(crate) fn taken<O: Observer>(&self, api: Api, packets: Packets, o: &mut O) -> Returned {
+        o.rule(rules::PKT_01);
+        let mut result = Returned::new(api, NtStatus::SUCCESS);
+        result.packets = packets;
+        match (api, result.packets.first()) {
+            (Api::GetQueuedCompletionStatus, Some(&packet)) => {
+                self.show_one(&mut result, packet, o);
+            }
+            (Api::GetQueuedCompletionStatusEx, Some(_)) => self.show_batch(&mut result, o),
+            _ => {}
+        }
+        result
+    }
+
+    /// `TRUE` or `FALSE`, as the packet's status has it, and all of the packet but the status.
+    fn show_one<O: Observer>(&self, result: &mut Returned, packet: Packet, o: &mut O) {
+        let status = packet.status;
+        o.rule(rules::GQ_01);
+        o.rule(rules::GQ_05);
+        o.rule(rules::GQ_06);
+        if packet.information > u32::MAX.into() && self.is_broken(Mutant::BytesSaturate, o) {
+            result.packets[0].information = u32::MAX.into();
+        }
+        if status.is_success() {
+            o.rule(rules::GQ_04);
+            if self.is_broken(Mutant::SuccessClearsLastError, o) {
+                result.told = Some(Told {
+                    success: true,
+                    last_error: Some(Win32Error(0)),
+                });
+            }
+            if status != NtStatus::SUCCESS && self.is_broken(Mutant::InformationSaysFalse, o) {
+                result.tell_false(status.to_win32());
+            }
+            if packet.overlapped == 0 && self.is_broken(Mutant::NullOverlappedSaysFalse, o) {
+                result.tell_false(NtStatus::TIMEOUT.to_win32());
+            }
+            return;
+        }
+        if packet.overlapped == 0 {
+            o.rule(rules::GQ_02);
+            if self.is_broken(Mutant::FailedNullPacketVanishes, o) {
+                result.tell_false(status.to_win32());
+                result.packets.clear();
+                return;
+            }
+        }
+        if self.is_broken(Mutant::LastErrorIsTheStatus, o) {
+            result.tell_false(Win32Error(status.0));
+        }
+        if self.is_broken(Mutant::FailedOperationSaysTrue, o)
+            || !status.is_error() && self.is_broken(Mutant::WarningSaysTrue, o)
+        {
+            result.tell_true();
+        }
+    }
+
+    /// `TRUE`, whatever the entries say.
+    fn show_batch<O: Observer>(&self, result: &mut Returned, o: &mut O) {
+        o.rule(rules::GQX_02);
+        o.rule(rules::GQX_03);
+        let mut statuses = result.packets.iter().map(|packet| packet.status);
+        let shows_a_status = statuses.clone().any(|status| status != NtStatus::SUCCESS);
+        if let Some(failed) = statuses.find(|status| !status.is_success())
+            && self.is_broken(Mutant::BatchFailsWithItsEntries, o)
+        {
+            result.tell_false(failed.to_win32());
+            result.packets.clear();
+        }
+        if shows_a_status && self.is_broken(Mutant::BatchHidesStatuses, o) {
+            let packets = result.packets.iter_mut();
+            packets.for_each(|packet| packet.status = NtStatus::SUCCESS);
+        }
     }
 }

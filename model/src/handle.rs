@@ -59,6 +59,12 @@ impl Access {
         Self(self.0 | more.0)
     }
 
+    /// These rights without the generic ones.
+    #[must_use]
+    pub const fn specific(self) -> Self {
+        Self(self.0 & 0x0FFF_FFFF)
+    }
+
     /// The specific rights that generic ones stand for on a port (PORT-09).
     #[must_use]
     pub const fn mapped(self) -> Self {
@@ -77,7 +83,7 @@ impl Access {
             ),
             (Self::GENERIC_ALL, Self::ALL),
         ];
-        let mut mapped = self.0 & 0x0FFF_FFFF;
+        let mut mapped = self.specific().0;
         let mut index = 0;
         while index < generic.len() {
             if self.contains(generic[index].0) {

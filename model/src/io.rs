@@ -28,12 +28,27 @@ impl System {
         let entry = self.processes[process.index()].get(handle)?;
         match entry.object {
             Object::Port(port) if entry.access.contains(needed) => Ok(port),
-            Object::Port(_) => {
+            Object::Port(port) => {
                 o.rule(rules::PORT_10);
+                let unchecked = match needed {
+                    Access::QUERY_STATE => Mutant::QueryRightUnchecked,
+                    _ => Mutant::ModifyRightUnchecked,
+                };
+                if self.is_broken(unchecked, o) {
+                    return Ok(port);
+                }
                 Err(NtStatus::ACCESS_DENIED)
             }
-            _ => Err(NtStatus::OBJECT_TYPE_MISMATCH),
+            _ => Err(self.of_another_type(o)),
         }
+    }
+
+    /// The answer to a handle of the wrong type of object.
+    fn of_another_type<O: Observer>(&self, o: &mut O) -> NtStatus {
+        if self.is_broken(Mutant::WrongTypeIsNoHandle, o) {
+            return NtStatus::INVALID_HANDLE;
+        }
+        NtStatus::OBJECT_TYPE_MISMATCH
     }
 
     /// Can a dequeue wait through this handle? Asked of kernels whose dequeue is a loop around an
@@ -62,17 +77,27 @@ impl System {
         }
     }
 
-    fn file_behind(&self, process: ProcessId, handle: Handle) -> Result<FileId, NtStatus> {
+    fn file_behind<O: Observer>(
+        &self,
+        process: ProcessId,
+        handle: Handle,
+        o: &mut O,
+    ) -> Result<FileId, NtStatus> {
         match self.processes[process.index()].get(handle)?.object {
             Object::File(file) => Ok(file),
-            _ => Err(NtStatus::OBJECT_TYPE_MISMATCH),
+            _ => Err(self.of_another_type(o)),
         }
     }
 
-    fn object_behind(&self, process: ProcessId, handle: Handle) -> Result<ObjectId, NtStatus> {
+    fn object_behind<O: Observer>(
+        &self,
+        process: ProcessId,
+        handle: Handle,
+        o: &mut O,
+    ) -> Result<ObjectId, NtStatus> {
         match self.processes[process.index()].get(handle)?.object {
             Object::Other(object) => Ok(object),
-            _ => Err(NtStatus::OBJECT_TYPE_MISMATCH),
+            _ => Err(self.of_another_type(o)),
         }
     }
 
@@ -99,13 +124,32 @@ impl System {
         o.rule(rules::PORT_06);
         o.rule(rules::PORT_08);
         o.rule(rules::KQ_01);
-        let limit = if concurrency == 0 {
-            self.processors.into()
-        } else {
-            concurrency
+        let limit = match concurrency {
+            0 if self.processors > 1 && self.is_broken(Mutant::ZeroMeansOne, o) => 1,
+            0 if self.is_broken(Mutant::ZeroMeansNoLimit, o) => u32::MAX,
+            0 => self.processors.into(),
+            limit => limit,
         };
         self.ports.push(Port::new(limit, name));
         Ok((id, self.open(process, Object::Port(id), access)))
+    }
+
+    /// A thread creates a port. That makes it no member (PORT-08).
+    fn create_port_by<O: Observer>(
+        &mut self,
+        thread: ThreadId,
+        name: Option<NameId>,
+        access: Access,
+        concurrency: u32,
+        o: &mut O,
+    ) -> Result<Handle, NtStatus> {
+        let process = self.threads[thread.index()].process;
+        let (port, handle) = self.create_port(process, name, access, concurrency, o)?;
+        if self.is_broken(Mutant::CreatorIsAMember, o) {
+            self.enter_queue(thread, port, o);
+            self.count(thread);
+        }
+        Ok(handle)
     }
 
     pub(crate) fn create_object(
@@ -123,6 +167,11 @@ impl System {
         process: ProcessId,
         overlapped: bool,
     ) -> Result<(Handle, FileId), NtStatus> {
+        let id = self.new_file(overlapped)?;
+        Ok((self.open(process, Object::File(id), Access::ALL), id))
+    }
+
+    fn new_file(&mut self, overlapped: bool) -> Result<FileId, NtStatus> {
         let id = FileId::new(self.files.len()).ok_or(NtStatus::INSUFFICIENT_RESOURCES)?;
         self.files.push(File {
             overlapped,
@@ -131,46 +180,90 @@ impl System {
             handles: 0,
             pending: 0,
         });
-        Ok((self.open(process, Object::File(id), Access::ALL), id))
+        Ok(id)
     }
 
     /// `CreateIoCompletionPort` in its three modes (PORT-01).
     fn create_io_completion_port<O: Observer>(
         &mut self,
-        process: ProcessId,
+        thread: ThreadId,
         file: Handle,
         existing: Handle,
         key: u64,
         concurrency: u32,
         o: &mut O,
     ) -> Answer {
+        let process = self.threads[thread.index()].process;
         o.rule(rules::PORT_01);
         if file == Handle::INVALID {
             if existing != Handle::NULL {
                 o.rule(rules::PORT_02);
-                return Err(NtStatus::INVALID_PARAMETER);
+                return self.no_file_for_this_port(process, existing, concurrency, o);
             }
             o.rule(rules::PORT_03);
+            if key != 0 && self.is_broken(Mutant::KeyWithoutFileRefused, o) {
+                return Err(NtStatus::INVALID_PARAMETER);
+            }
             o.rule(rules::PORT_04);
-            let (_, handle) = self.create_port(process, None, Access::ALL, concurrency, o)?;
+            let handle = self.create_port_by(thread, None, Access::ALL, concurrency, o)?;
             return Ok(Value::Handle(handle));
         }
         if existing != Handle::NULL {
             o.rule(rules::PORT_07);
             o.rule(rules::PORT_04);
-            self.associate(process, file, existing, key, false, o)?;
+            let port = self.associate(process, file, existing, key, false, o)?;
+            if concurrency != 0
+                && let Some(port) = port
+                && self.is_broken(Mutant::AssociationSetsTheLimit, o)
+            {
+                self.ports[port.index()].limit = concurrency;
+            }
+            if self.is_broken(Mutant::AssociatingGivesANewHandle, o) {
+                return self.duplicate(process, existing, process, None, false, o);
+            }
             return Ok(Value::Handle(existing));
         }
-        let (_, handle) = self.create_port(process, None, Access::ALL, concurrency, o)?;
+        if self.is_broken(Mutant::FileNeedsAPort, o) {
+            return Err(NtStatus::INVALID_HANDLE);
+        }
+        let handle = self.create_port_by(thread, None, Access::ALL, concurrency, o)?;
+        if self.is_broken(Mutant::NewPortForgetsItsFile, o) {
+            return Ok(Value::Handle(handle));
+        }
         if let Err(status) = self.associate(process, file, handle, key, false, o) {
             o.rule(rules::PORT_05);
-            self.close_handle(process, handle, o)?;
+            if self.is_broken(Mutant::FailedAssociationGivesThePort, o) {
+                return Ok(Value::Handle(handle));
+            }
+            if !self.is_broken(Mutant::UnassociatedPortStays, o) {
+                self.close_handle(process, handle, o)?;
+            }
             return Err(status);
         }
         Ok(Value::Handle(handle))
     }
 
-    /// Associates a file with a port, or replaces its association.
+    /// A port was given, and no file to associate with it (PORT-02).
+    fn no_file_for_this_port<O: Observer>(
+        &mut self,
+        process: ProcessId,
+        port: Handle,
+        concurrency: u32,
+        o: &mut O,
+    ) -> Answer {
+        if self.is_broken(Mutant::PortWithoutFileIsGivenBack, o) {
+            return Ok(Value::Handle(port));
+        }
+        if concurrency != 0 && self.is_broken(Mutant::PortWithoutFileSetsItsLimit, o) {
+            let id = self.port_behind(process, port, Access::MODIFY_STATE, o)?;
+            self.ports[id.index()].limit = concurrency;
+            return Ok(Value::Handle(port));
+        }
+        Err(NtStatus::INVALID_PARAMETER)
+    }
+
+    /// Associates a file with a port, or replaces its association; gives the port that the file
+    /// has now.
     pub(crate) fn associate<O: Observer>(
         &mut self,
         process: ProcessId,
@@ -179,12 +272,14 @@ impl System {
         key: u64,
         replace: bool,
         o: &mut O,
-    ) -> Result<(), NtStatus> {
+    ) -> Result<Option<PortId>, NtStatus> {
         let file = self
-            .file_behind(process, file)
-            .inspect_err(|_| o.rule(rules::PORT_20))?;
+            .file_behind(process, file, o)
+            .map_err(|status| self.no_association(status, o))?;
         if replace {
             o.rule(rules::ASSOC_05);
+            o.mutant(Mutant::ReplacementUnknown);
+            o.mutant(Mutant::ReplacementNotImplemented);
             match self.semantics.replace_completion {
                 ReplaceCompletion::Exists => {}
                 ReplaceCompletion::Unknown => return Err(NtStatus::INVALID_INFO_CLASS),
@@ -193,20 +288,28 @@ impl System {
         }
         if !self.files[file.index()].overlapped {
             o.rule(rules::ASSOC_03);
-            return Err(NtStatus::INVALID_PARAMETER);
+            if !self.is_broken(Mutant::SynchronousFileAssociates, o) {
+                return Err(NtStatus::INVALID_PARAMETER);
+            }
         }
         let old = self.files[file.index()].association;
-        if old.is_some() && !replace {
+        if let (Some(old), false) = (old, replace) {
             o.rule(rules::ASSOC_02);
             o.rule(rules::ASSOC_04);
-            return Err(NtStatus::INVALID_PARAMETER);
+            if self.is_broken(Mutant::SecondAssociationIgnored, o) {
+                return Ok(Some(old.port));
+            }
+            if !self.is_broken(Mutant::SecondAssociationWins, o) {
+                return Err(NtStatus::INVALID_PARAMETER);
+            }
         }
         let new = if replace && port == Handle::NULL {
             None
         } else {
             let port = self
                 .port_behind(process, port, Access::MODIFY_STATE, o)
-                .inspect_err(|_| o.rule(rules::PORT_20))?;
+                .map_err(|status| self.no_association(status, o))?;
+            self.can_serve(port, key, o)?;
             o.rule(rules::ASSOC_15);
             self.ports[port.index()].files += 1;
             Some(Association { port, key })
@@ -220,11 +323,56 @@ impl System {
         if let Some(old) = old {
             self.drop_association(old, o);
         }
-        if new.is_some() && self.semantics.association_signals_file {
+        if let Some(association) = new {
+            self.associated(file, association, o);
+        }
+        Ok(new.map(|association| association.port))
+    }
+
+    /// An association is refused for one of its handles.
+    fn no_association<O: Observer>(&self, status: NtStatus, o: &mut O) -> NtStatus {
+        o.rule(rules::PORT_20);
+        if self.is_broken(Mutant::BadHandleIsAParameter, o) {
+            return NtStatus::INVALID_PARAMETER;
+        }
+        status
+    }
+
+    /// A port serves any number of files, under any keys (ASSOC-09, ASSOC-10).
+    fn can_serve<O: Observer>(&self, port: PortId, key: u64, o: &mut O) -> Result<(), NtStatus> {
+        let taken = Some(Association { port, key });
+        let one_too_many =
+            self.ports[port.index()].files > 0 && self.is_broken(Mutant::OneFileAPort, o);
+        let key_taken = self.files.iter().any(|file| file.association == taken)
+            && self.is_broken(Mutant::SameKeyRefused, o);
+        if one_too_many || key_taken {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        Ok(())
+    }
+
+    /// What becomes of a file that has just been associated.
+    fn associated<O: Observer>(&mut self, file: FileId, association: Association, o: &mut O) {
+        if self.files[file.index()].signaled && self.is_broken(Mutant::AssociationReportsThePast, o)
+        {
+            let packet = Packet {
+                key: association.key,
+                origin: Origin::Request,
+                ..Packet::default()
+            };
+            let (port, at_head) = (association.port, false);
+            let insert = Insert {
+                port,
+                packet,
+                at_head,
+            };
+            self.insert(insert, None, false, o);
+        }
+        o.mutant(Mutant::AssociationSignalsNothing);
+        if self.semantics.association_signals_file {
             o.rule(rules::ASSOC_13);
             self.signal_file(file, o);
         }
-        Ok(())
     }
 
     /// A file refers to a port no longer.
@@ -248,53 +396,52 @@ impl System {
         let process = self.threads[thread.index()].process;
         let api = Call::Request(arguments).api();
         let returned = |status| Outcome::Returned(Returned::new(api, status));
-        let file = match self.file_behind(process, arguments.file) {
+        let file = match self.file_behind(process, arguments.file, o) {
             Ok(file) => file,
             Err(status) => return returned(status),
         };
-        let object = &mut self.files[file.index()];
-        if arguments.apc && object.association.is_some() {
+        let associated = self.files[file.index()].association.is_some();
+        if arguments.apc && associated {
             o.rule(rules::ASSOC_08);
-            return returned(NtStatus::INVALID_PARAMETER);
+            if !self.is_broken(Mutant::CompletionRoutineAllowed, o) {
+                return returned(NtStatus::INVALID_PARAMETER);
+            }
         }
-        object.signaled = false;
+        self.files[file.index()].signaled = false;
+        let mut request = Request {
+            id: RequestId(0),
+            file,
+            thread,
+            context: arguments.context,
+            apc: arguments.apc,
+        };
         match arguments.answer {
-            DeviceAnswer::Failed(status) => {
-                o.rule(rules::PKT_09);
-                returned(status)
-            }
-            DeviceAnswer::Done(status, _) if status.is_error() => {
-                o.rule(rules::PKT_09);
-                returned(status)
-            }
+            DeviceAnswer::Failed(status) => self.refused(request, status, o),
+            DeviceAnswer::Done(status, _) if status.is_error() => self.refused(request, status, o),
             // Any status that is no error completes the request, warnings too (IOM-01). The
             // packet is there, or gone already, before the call returns.
             DeviceAnswer::Done(status, information) => {
                 o.rule(rules::PKT_08);
                 o.rule(rules::PKT_18);
-                let request = Request {
-                    id: RequestId(0),
-                    file,
-                    thread,
-                    context: arguments.context,
-                    apc: arguments.apc,
-                };
                 self.signal_file(file, o);
-                self.report(request, status, information, Some(thread), o);
+                if !(associated && self.is_broken(Mutant::ImmediateSuccessMakesNoPacket, o)) {
+                    self.report(request, status, information, Some(thread), o);
+                }
                 returned(status)
             }
-            DeviceAnswer::Pending if object.overlapped => {
-                object.pending += 1;
-                let id = RequestId(self.next_request);
+            DeviceAnswer::Pending if self.files[file.index()].overlapped => {
+                self.files[file.index()].pending += 1;
+                request.id = RequestId(self.next_request);
                 self.next_request += 1;
-                self.requests.push(Request {
-                    id,
-                    file,
-                    thread,
-                    context: arguments.context,
-                    apc: arguments.apc,
-                });
-                Outcome::Returned(Returned::new(api, NtStatus::PENDING).with(Value::Count(id.0)))
+                if !associated
+                    && request.context != 0
+                    && self.is_broken(Mutant::PortDecidedAtIssue, o)
+                {
+                    request.context = 0;
+                }
+                self.requests.push(request);
+                let id = Value::Count(request.id.0);
+                Outcome::Returned(Returned::new(api, NtStatus::PENDING).with(id))
             }
             // The I/O manager waits for the request of a synchronous file object.
             DeviceAnswer::Pending => self.wait(
@@ -310,6 +457,20 @@ impl System {
                 o,
             ),
         }
+    }
+
+    /// The device refuses a request at once: no packet (PKT-09).
+    fn refused<O: Observer>(&mut self, request: Request, status: NtStatus, o: &mut O) -> Outcome {
+        o.rule(rules::PKT_09);
+        if self.is_broken(Mutant::RefusedRequestMakesPacket, o) {
+            self.report(request, status, 0, Some(request.thread), o);
+        }
+        let api = if request.apc {
+            Api::ReadFileEx
+        } else {
+            Api::ReadFile
+        };
+        Outcome::Returned(Returned::new(api, status))
     }
 
     /// The device finishes a pending request.
@@ -354,25 +515,38 @@ impl System {
         by: Option<ThreadId>,
         o: &mut O,
     ) {
+        let association = self.files[request.file.index()].association;
         if request.apc {
             o.rule(rules::ASSOC_07);
             o.rule(rules::APC_08);
-            let mut to = request.thread;
-            if let Some(other) = self.waits_alertably_beside(to)
-                && self.is_broken(Mutant::RoutineRunsInAnyThread, o)
-            {
-                to = other;
+            if association.is_none() || !self.is_broken(Mutant::CompletionRoutineBecomesPacket, o) {
+                let mut to = request.thread;
+                if let Some(other) = self.waits_alertably_beside(to)
+                    && self.is_broken(Mutant::RoutineRunsInAnyThread, o)
+                {
+                    to = other;
+                }
+                self.queue_user_apc(to, request.id.0, o);
+                if association.is_none() || !self.is_broken(Mutant::CompletionRoutineAndPacket, o) {
+                    return;
+                }
             }
-            self.queue_user_apc(to, request.id.0, o);
-            return;
         }
         o.rule(rules::PKT_04);
-        let Some(association) = self.files[request.file.index()].association else {
+        let Some(association) = association else {
             o.rule(rules::ASSOC_14);
             return;
         };
         if request.context == 0 {
             o.rule(rules::PKT_05);
+            if !self.is_broken(Mutant::NullContextMakesPacket, o) {
+                return;
+            }
+        }
+        let failed_later = by.is_none() && status.is_error();
+        if failed_later && self.is_broken(Mutant::FailedCompletionMakesNoPacket, o)
+            || self.posts_fill_memory() && self.is_broken(Mutant::CompletionNeedsMemory, o)
+        {
             return;
         }
         o.rule(rules::PKT_11);
@@ -380,7 +554,7 @@ impl System {
         o.rule(rules::PKT_17);
         o.rule(rules::ASSOC_06);
         o.rule(rules::ASSOC_09);
-        let packet = Packet {
+        let mut packet = Packet {
             key: association.key,
             overlapped: request.context,
             information: information.into(),
@@ -388,16 +562,36 @@ impl System {
             tag: 0,
             origin: Origin::Request,
         };
-        self.insert(
-            Insert {
-                port: association.port,
-                packet,
-                at_head: false,
-            },
-            by,
-            false,
-            o,
-        );
+        if status != NtStatus::SUCCESS && self.is_broken(Mutant::CompletionAlwaysSucceeds, o) {
+            packet.status = NtStatus::SUCCESS;
+        }
+        self.overwrite_queued(association.port, &packet, o);
+        let (port, at_head) = (association.port, false);
+        let insert = Insert {
+            port,
+            packet,
+            at_head,
+        };
+        self.insert(insert, by, false, o);
+        if self.is_broken(Mutant::CompletionMakesTwoPackets, o) {
+            self.insert(insert, by, false, o);
+        }
+    }
+
+    /// A request overwrites the `OVERLAPPED` of an earlier one: no concern of the packet that the
+    /// earlier one has in the queue (PKT-17).
+    fn overwrite_queued<O: Observer>(&mut self, port: PortId, packet: &Packet, o: &mut O) {
+        let same = |queued: &Packet| {
+            queued.origin == Origin::Request && queued.overlapped == packet.overlapped
+        };
+        if self.ports[port.index()].queue.iter().any(same)
+            && self.is_broken(Mutant::PacketReadsItsOverlappedLate, o)
+        {
+            let queue = self.ports[port.index()].queue.iter_mut();
+            for queued in queue.filter(|queued| same(queued)) {
+                (queued.information, queued.status) = (packet.information, packet.status);
+            }
+        }
     }
 
     /// The file object goes with its last handle and its last request, and with it the reference
@@ -422,9 +616,10 @@ impl System {
         let entry = self.processes[process.index()].close(handle)?;
         match entry.object {
             Object::Port(port) => {
-                let object = &mut self.ports[port.index()];
-                object.handles -= 1;
-                if object.handles == 0 {
+                self.ports[port.index()].handles -= 1;
+                if self.ports[port.index()].handles == 0
+                    || self.is_broken(Mutant::FirstCloseEndsThePort, o)
+                {
                     self.last_handle_closed(port, o);
                 } else {
                     o.rule(rules::THR_10);
@@ -438,12 +633,24 @@ impl System {
                 self.files[file.index()].handles -= 1;
                 if self.files[file.index()].handles > 0 {
                     o.rule(rules::CLOSE_02);
+                    if self.files[file.index()].pending > 0
+                        && self.is_broken(Mutant::ClosingADuplicateCancels, o)
+                    {
+                        self.cancel_all(file, o);
+                    }
                 }
                 self.close_file_if_unreferenced(file, o);
             }
             Object::Other(_) => {}
         }
         Ok(Value::Nothing)
+    }
+
+    /// Ends all requests of a file.
+    fn cancel_all<O: Observer>(&mut self, file: FileId, o: &mut O) {
+        while let Some(request) = self.requests.iter().find(|request| request.file == file) {
+            self.complete(request.id, NtStatus::CANCELLED, 0, o);
+        }
     }
 
     fn duplicate<O: Observer>(
@@ -457,38 +664,72 @@ impl System {
     ) -> Answer {
         let entry = self.processes[process.index()].get(handle)?;
         o.rule(rules::PORT_13);
-        let access = access.map_or(entry.access, Access::mapped);
+        let access = access.map_or(entry.access, |access| self.mapped(access, o));
         if target.index() >= self.processes.len() {
             return Err(NtStatus::INVALID_HANDLE);
         }
-        if let Object::File(_) = entry.object {
-            o.rule(rules::ASSOC_12);
+        if target != process
+            && matches!(entry.object, Object::Port(_))
+            && self.is_broken(Mutant::PortStaysInItsProcess, o)
+        {
+            return Err(NtStatus::ACCESS_DENIED);
         }
-        let new = self.open(target, entry.object, access);
+        let mut object = entry.object;
+        if let Object::File(file) = object {
+            o.rule(rules::ASSOC_12);
+            let original = self.files[file.index()];
+            if original.association.is_some()
+                && self.is_broken(Mutant::DuplicateLosesAssociation, o)
+            {
+                object = Object::File(self.new_file(original.overlapped)?);
+            }
+        }
+        let new = self.open(target, object, access);
         if close_source {
             self.close_handle(process, handle, o)?;
         }
         Ok(Value::Handle(new))
     }
 
+    /// The specific rights that a caller gets who asks for these (PORT-09).
+    fn mapped<O: Observer>(&self, access: Access, o: &mut O) -> Access {
+        o.rule(rules::PORT_09);
+        let mapped = access.mapped();
+        if mapped != access && self.is_broken(Mutant::GenericRightsMeanNothing, o) {
+            return access.specific();
+        }
+        mapped
+    }
+
     fn create_named_port<O: Observer>(
         &mut self,
-        process: ProcessId,
+        thread: ThreadId,
         name: Option<NameId>,
         access: Access,
         concurrency: u32,
         o: &mut O,
     ) -> Result<(NtStatus, Handle), NtStatus> {
-        let access = access.mapped();
-        if let Some(existing) = self.named(name) {
+        let process = self.threads[thread.index()].process;
+        let access = self.mapped(access, o);
+        if let Some(existing) = self.named(name)
+            && !self.is_broken(Mutant::NamesAreIgnored, o)
+        {
             o.rule(rules::PORT_12);
+            if self.is_broken(Mutant::ExistingNameRefused, o) {
+                return Err(NtStatus::OBJECT_NAME_COLLISION);
+            }
+            o.mutant(Mutant::LooseObjectManager);
             let handle = match self.semantics.object_manager {
                 ObjectManager::Windows => self.open(process, Object::Port(existing), access),
                 ObjectManager::Wine8 => Handle::NULL,
             };
-            return Ok((NtStatus::OBJECT_NAME_EXISTS, handle));
+            let status = match self.is_broken(Mutant::ExistingNameUnsaid, o) {
+                true => NtStatus::SUCCESS,
+                false => NtStatus::OBJECT_NAME_EXISTS,
+            };
+            return Ok((status, handle));
         }
-        let (_, handle) = self.create_port(process, name, access, concurrency, o)?;
+        let handle = self.create_port_by(thread, name, access, concurrency, o)?;
         Ok((NtStatus::SUCCESS, handle))
     }
 
@@ -504,14 +745,17 @@ impl System {
             return Err(NtStatus::INVALID_PARAMETER);
         }
         let port = self.named(name).ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
-        if access.0 == 0 && self.semantics.object_manager == ObjectManager::Windows {
-            return Err(NtStatus::ACCESS_DENIED);
+        if access.0 == 0 {
+            o.mutant(Mutant::LooseObjectManager);
+            if self.semantics.object_manager == ObjectManager::Windows {
+                return Err(NtStatus::ACCESS_DENIED);
+            }
         }
-        o.rule(rules::PORT_09);
+        let access = self.mapped(access, o);
         Ok(Value::Handle(self.open(
             process,
             Object::Port(port),
-            access.mapped(),
+            access,
         )))
     }
 
@@ -532,17 +776,23 @@ impl System {
         o: &mut O,
     ) -> Answer {
         o.rule(rules::PORT_11);
-        if class != 0 {
+        if class != 0 && !self.is_broken(Mutant::QueryIgnoresClass, o) {
+            o.mutant(Mutant::LooseObjectManager);
             return Err(match self.semantics.object_manager {
                 ObjectManager::Windows => NtStatus::INVALID_INFO_CLASS,
                 ObjectManager::Wine8 => NtStatus::INVALID_PARAMETER,
             });
         }
-        if length != 4 {
+        if length != 4 && !self.is_broken(Mutant::QueryIgnoresLength, o) {
             return Err(NtStatus::INFO_LENGTH_MISMATCH);
         }
         let port = self.port_behind(process, port, Access::QUERY_STATE, o)?;
-        Ok(Value::Count(self.ports[port.index()].depth() as u32))
+        let port = &self.ports[port.index()];
+        let mut count = port.depth();
+        if !port.waiters.is_empty() && self.is_broken(Mutant::DepthCountsWaiters, o) {
+            count += port.waiters.len();
+        }
+        Ok(Value::Count(count as u32))
     }
 
     /// A post in any of its forms. `reserve`: the memory for it, if the caller brings it.
@@ -555,41 +805,37 @@ impl System {
         o: &mut O,
     ) -> Answer {
         let process = self.threads[thread.index()].process;
-        let port = self
-            .port_behind(process, port, Access::MODIFY_STATE, o)
-            .inspect_err(|_| o.rule(rules::POST_05))?;
+        let port = match self.port_behind(process, port, Access::MODIFY_STATE, o) {
+            Ok(port) => port,
+            Err(status) => {
+                o.rule(rules::POST_05);
+                if self.is_broken(Mutant::PostToNoPortSucceeds, o) {
+                    return Ok(Value::Nothing);
+                }
+                return Err(status);
+            }
+        };
+        self.can_carry(port, &packet, o)?;
         if let Some(reserve) = reserve {
             o.rule(rules::POST_03);
-            let reserve = self.object_behind(process, reserve)?;
-            match self.objects[reserve.index()].kind {
-                Kind::Reserve {
-                    for_packets: true,
-                    in_use: false,
-                } => {}
-                Kind::Reserve {
-                    for_packets: true, ..
-                } => {
-                    o.rule(rules::POST_04);
-                    return Err(NtStatus::INVALID_PARAMETER);
-                }
-                _ => return Err(NtStatus::OBJECT_TYPE_MISMATCH),
-            }
-            self.set_reserve(reserve, true);
-            packet.origin = Origin::Reserve(reserve);
+            packet.origin = Origin::Reserve(self.take_reserve(process, reserve, o)?);
         } else {
             packet.origin = Origin::Posted;
-            if self.posts_fill_memory() {
+            if self.posts_fill_memory() && !self.is_broken(Mutant::PostsNeedNoMemory, o) {
                 o.rule(rules::PKT_15);
+                if self.is_broken(Mutant::PostIsLostWithoutMemory, o) {
+                    return Ok(Value::Nothing);
+                }
                 return Err(NtStatus::INSUFFICIENT_RESOURCES);
             }
         }
         o.rule(rules::CONC_10);
         o.rule(rules::THR_04);
-        o.rule(rules::PKT_12);
-        o.rule(rules::POST_08);
-        o.rule(rules::POST_09);
+        let mut frees_slot = false;
         if self.threads[thread.index()].port == Some(port) {
             o.rule(rules::POST_06);
+            frees_slot = !self.ports[port.index()].waiters.is_empty()
+                && self.is_broken(Mutant::PostFreesTheSlot, o);
         } else if self.is_broken(Mutant::PosterJoins, o) {
             self.join(thread, port, o);
         }
@@ -601,7 +847,73 @@ impl System {
             packet,
             at_head: false,
         };
-        Ok(Value::Count(self.insert(insert, Some(thread), false, o)))
+        if frees_slot {
+            self.discount(thread);
+        }
+        let previous_depth = self.insert(insert, Some(thread), false, o);
+        if frees_slot {
+            self.count(thread);
+        }
+        Ok(Value::Count(previous_depth))
+    }
+
+    /// A port carries any packet that is posted, and looks at nothing in it (PKT-12).
+    fn can_carry<O: Observer>(
+        &self,
+        port: PortId,
+        packet: &Packet,
+        o: &mut O,
+    ) -> Result<(), NtStatus> {
+        o.rule(rules::PKT_12);
+        if packet.overlapped == 0 && self.is_broken(Mutant::NullOverlappedRefused, o) {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        o.rule(rules::POST_08);
+        if packet.overlapped != 0 && self.is_broken(Mutant::PostProbesItsOverlapped, o) {
+            return Err(NtStatus::ACCESS_VIOLATION);
+        }
+        o.rule(rules::POST_09);
+        let known = Some(Association {
+            port,
+            key: packet.key,
+        });
+        if self.ports[port.index()].files > 0
+            && !self.files.iter().any(|file| file.association == known)
+            && self.is_broken(Mutant::PostNeedsTheKeyOfAFile, o)
+        {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        Ok(())
+    }
+
+    /// Takes a reserve object for one packet (POST-03, POST-04).
+    fn take_reserve<O: Observer>(
+        &mut self,
+        process: ProcessId,
+        reserve: Handle,
+        o: &mut O,
+    ) -> Result<ObjectId, NtStatus> {
+        let reserve = self.object_behind(process, reserve, o)?;
+        match self.objects[reserve.index()].kind {
+            Kind::Reserve {
+                for_packets,
+                in_use,
+            } => {
+                if !for_packets && !self.is_broken(Mutant::ReserveOfAnyKind, o) {
+                    return Err(self.of_another_type(o));
+                }
+                if in_use && !self.is_broken(Mutant::ReserveIsNeverBusy, o) {
+                    o.rule(rules::POST_04);
+                    return Err(NtStatus::INVALID_PARAMETER);
+                }
+            }
+            _ => return Err(self.of_another_type(o)),
+        }
+        if self.posts_fill_memory() && self.is_broken(Mutant::ReserveNeedsMemory, o) {
+            return Err(NtStatus::INSUFFICIENT_RESOURCES);
+        }
+        self.set_reserve(reserve, true);
+        Ok(reserve)
     }
 
     /// Is the memory for posted packets used up? Finished requests need none (PKT-16).
@@ -645,6 +957,7 @@ impl System {
         let process = self.threads[thread.index()].process;
         if max == 0 {
             o.rule(rules::GQX_04);
+            o.mutant(Mutant::EmptyBatchSucceeds);
             let status = match self.semantics.empty_batch {
                 EmptyBatch::Refused => NtStatus::INVALID_PARAMETER,
                 EmptyBatch::Succeeds => NtStatus::SUCCESS,
@@ -653,6 +966,12 @@ impl System {
         }
         let handle = port;
         match self.port_behind(process, port, Access::MODIFY_STATE, o) {
+            Ok(port)
+                if !self.ports[port.index()].waiters.is_empty()
+                    && self.is_broken(Mutant::SecondDequeuerRefused, o) =>
+            {
+                Outcome::Returned(Returned::new(api, NtStatus::INVALID_PARAMETER))
+            }
             Ok(port) => self.dequeue(
                 thread,
                 Dequeue {
@@ -667,8 +986,13 @@ impl System {
                 },
                 o,
             ),
-            Err(status) => {
+            Err(mut status) => {
                 o.rule(rules::GQ_11);
+                if status == NtStatus::INVALID_HANDLE
+                    && self.is_broken(Mutant::ClosedPortIsAbandoned, o)
+                {
+                    status = NtStatus::ABANDONED_WAIT_0;
+                }
                 Outcome::Returned(Returned::new(api, status))
             }
         }
@@ -692,7 +1016,9 @@ impl System {
         };
         if !entry.access.contains(Access::SYNCHRONIZE) {
             o.rule(rules::PORT_10);
-            return refused(NtStatus::ACCESS_DENIED);
+            if !self.is_broken(Mutant::SynchronizeRightUnchecked, o) {
+                return refused(NtStatus::ACCESS_DENIED);
+            }
         }
         let target = match entry.object {
             Object::Port(port) => Target::Port(port),
@@ -731,13 +1057,20 @@ impl System {
                 existing,
                 key,
                 concurrency,
-            } => self.create_io_completion_port(process, file, existing, key, concurrency, o),
+            } => self
+                .create_io_completion_port(thread, file, existing, key, concurrency, o)
+                .or_else(
+                    |status| match self.is_broken(Mutant::FailureGivesMinusOne, o) {
+                        true => Ok(Value::Handle(Handle::INVALID)),
+                        false => Err(status),
+                    },
+                ),
             Call::NtCreateIoCompletion {
                 name,
                 access,
                 concurrency,
             } => self
-                .create_named_port(process, name, access, concurrency, o)
+                .create_named_port(thread, name, access, concurrency, o)
                 .map(|(status, handle)| {
                     success = status;
                     Value::Handle(handle)
@@ -753,10 +1086,18 @@ impl System {
             Call::PostQueuedCompletionStatus { port, mut packet } => {
                 o.rule(rules::POST_01);
                 packet.status = NtStatus::SUCCESS;
+                if packet.information != 0 && self.is_broken(Mutant::PostLosesItsBytes, o) {
+                    packet.information = 0;
+                }
                 self.post(thread, port, packet, None, o)
             }
-            Call::NtSetIoCompletion { port, packet } => {
+            Call::NtSetIoCompletion { port, mut packet } => {
                 o.rule(rules::POST_02);
+                if packet.status != NtStatus::SUCCESS
+                    && self.is_broken(Mutant::PostedStatusIsSuccess, o)
+                {
+                    packet.status = NtStatus::SUCCESS;
+                }
                 self.post(thread, port, packet, None, o)
             }
             Call::NtSetIoCompletionEx {
@@ -784,7 +1125,7 @@ impl System {
                 replace,
             } => self
                 .associate(process, file, port, key, replace, o)
-                .map(|()| Value::Nothing),
+                .map(|_| Value::Nothing),
             Call::CreateEvent { manual, signaled } => self
                 .create_object(process, Kind::Event { manual, signaled })
                 .map(|(handle, id)| Value::Object(handle, id)),
@@ -836,7 +1177,7 @@ impl System {
         thread: ThreadId,
         o: &mut O,
     ) -> Answer {
-        let object = self.object_behind(process, handle)?;
+        let object = self.object_behind(process, handle, o)?;
         match (&mut self.objects[object.index()].kind, signal) {
             (Kind::Event { signaled, .. }, Signal::Set) => *signaled = true,
             (Kind::Event { signaled, .. }, Signal::Reset) => *signaled = false,

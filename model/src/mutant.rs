@@ -22,7 +22,10 @@
 
 use crate::{
     Profile, Semantics,
-    profile::{HandOff, Limit, OnClose, SelfInsert, Suspend, SuspendedWaiter, WaiterOrder},
+    profile::{
+        BatchWake, DirectWait, EmptyBatch, HandOff, Limit, ObjectManager, OnClose,
+        ReplaceCompletion, SelfInsert, Suspend, SuspendedWaiter, WaiterOrder,
+    },
     rules::{self, RuleId},
 };
 use core::{fmt, str::FromStr};
@@ -227,13 +230,261 @@ mutants! {
         "The APCs of a thread run in the reverse order."
     ApcReturnsTrue "apc-returns-true" breaks [APC_05, GQX_06]
         "GetQueuedCompletionStatusEx returns TRUE when an APC ends it, as on Vista."
-
-    // ------------------------------------------------- calls, handles, files and their results
     WakeAndRetry "wake-and-retry" breaks [KQ_02, WAIT_03, KQ_19]
         "A waiter is only told to look again; another thread may be quicker to take the packet."
+
+    // ------------------------------------------------- calls, handles, files and their results
+    //
+    // Creating ports; handles.
+    FileNeedsAPort "file-needs-a-port" breaks [PORT_01]
+        "A file without a port is refused: to create a port and to associate takes two calls."
+    NewPortForgetsItsFile "new-port-forgets-its-file" breaks [PORT_01, PORT_05]
+        "Creating a port together with a file does not look at the file."
+    PortWithoutFileIsGivenBack "port-without-file-is-given-back" breaks [PORT_02]
+        "INVALID_HANDLE_VALUE together with a port succeeds and gives that port."
+    PortWithoutFileSetsItsLimit "port-without-file-sets-its-limit" breaks [PORT_02, PORT_07]
+        "INVALID_HANDLE_VALUE together with a port gives that port a new limit."
+    KeyWithoutFileRefused "key-without-file-refused" breaks [PORT_03]
+        "Creating a port with a completion key, and no file for it, is an invalid parameter."
+    FailureGivesMinusOne "failure-gives-minus-one" breaks [PORT_04]
+        "CreateIoCompletionPort returns INVALID_HANDLE_VALUE, and no null, when it fails."
+    AssociatingGivesANewHandle "associating-gives-a-new-handle" breaks [PORT_04]
+        "Associating a file returns another handle to the port than the one that it was given."
+    FailedAssociationGivesThePort "failed-association-gives-the-port" breaks [PORT_05]
+        "A port that was created for a file is returned although the file could not be associated."
+    UnassociatedPortStays "unassociated-port-stays" breaks [PORT_05]
+        "A port that was created for a file stays open when the file cannot be associated.";
+        unobservable "Nobody is told the handle of that port, and no call counts handles."
+    ZeroMeansOne "zero-means-one" breaks [PORT_06]
+        "A limit of 0 is a limit of 1."
+    ZeroMeansNoLimit "zero-means-no-limit" breaks [PORT_06]
+        "A limit of 0 is none."
+    AssociationSetsTheLimit "association-sets-the-limit" breaks [PORT_07]
+        "The concurrency value of a call that associates becomes the limit of the port."
+    CreatorIsAMember "creator-is-a-member" breaks [PORT_08]
+        "The thread that creates a port is a member of it and counts."
+    EmptyPortIsSignaled "empty-port-is-signaled" breaks [PORT_17, PORT_08]
+        "The handle of a port is signaled although nothing is queued."
+    GenericRightsMeanNothing "generic-rights-mean-nothing" breaks [PORT_09]
+        "Generic rights are not mapped to those of a port."
+    ModifyRightUnchecked "modify-right-unchecked" breaks [PORT_10, POST_05, GQ_11]
+        "Posting, dequeuing and associating need no right."
+    QueryRightUnchecked "query-right-unchecked" breaks [PORT_10]
+        "Asking for the depth needs no right."
+    SynchronizeRightUnchecked "synchronize-right-unchecked" breaks [PORT_10]
+        "Waiting on a handle needs no right."
+    DepthCountsWaiters "depth-counts-waiters" breaks [PORT_11]
+        "The depth that a query gives includes the blocked dequeuers."
+    QueryIgnoresLength "query-ignores-length" breaks [PORT_11]
+        "A query of the depth does not look at the length of the buffer."
+    QueryIgnoresClass "query-ignores-class" breaks [PORT_11]
+        "A query of the depth does not look at the information class."
+    LooseObjectManager "loose-object-manager" breaks [PORT_12, PORT_11]
+        "A name that exists gives no handle, a port opens without rights, a class is a parameter."
+    NamesAreIgnored "names-are-ignored" breaks [PORT_12]
+        "Creating a port under a name that exists makes another port."
+    ExistingNameRefused "existing-name-refused" breaks [PORT_12]
+        "Creating a port under a name that exists fails."
+    ExistingNameUnsaid "existing-name-unsaid" breaks [PORT_12]
+        "Creating a port under a name that exists does not say that it existed."
+    PortStaysInItsProcess "port-stays-in-its-process" breaks [PORT_13]
+        "The handle of a port cannot be duplicated into another process."
+    SecondDequeuerRefused "second-dequeuer-refused" breaks [PORT_14]
+        "While a thread is blocked in a dequeue, no other thread can dequeue from that port."
+    FirstCloseEndsThePort "first-close-ends-the-port" breaks [PORT_15]
+        "Closing any handle of a port ends the waits on it, whatever other handles there are."
+    PortNeverGoes "port-never-goes" breaks [PORT_16, PORT_15]
+        "A port to which nothing refers keeps its packets."
+    PortIsNeverSignaled "port-is-never-signaled" breaks [PORT_17]
+        "A wait on the handle of a port does not see that packets are queued already."
+    WaitTakesAPacket "wait-takes-a-packet" breaks [PORT_17, WAIT_07]
+        "A wait on the handle of a port that is satisfied at once takes a packet away."
+    PostWakesOneDirectWaiter "post-wakes-one-direct-waiter" breaks [PORT_18]
+        "Of the threads that wait on the handle of a port, a packet wakes the one that came first."
+    DirectWaitersStandInLine "direct-waiters-stand-in-line" breaks [PORT_18, KQ_22, WAIT_07]
+        "Threads that wait on the handle of a port stand in one line with the dequeuers."
+    HandOffWakesADirectWaiter "hand-off-wakes-a-direct-waiter" breaks [PORT_19]
+        "A packet that goes to a dequeuer also wakes a thread that waits on the handle of the port."
+    BadHandleIsAParameter "bad-handle-is-a-parameter" breaks [PORT_20]
+        "An association with a handle that will not do is an invalid parameter."
+    WrongTypeIsNoHandle "wrong-type-is-no-handle" breaks [PORT_20, POST_03]
+        "A handle of an object of another type is an invalid handle to the NT layer."
+
+    // Files.
+    DuplicateLosesAssociation "duplicate-loses-association" breaks [ASSOC_01, ASSOC_12]
+        "The duplicate of a file's handle has no port: the association is the handle's."
+    SecondAssociationWins "second-association-wins" breaks [ASSOC_02, ASSOC_04]
+        "Associating a file again moves it to the other port and key."
+    SecondAssociationIgnored "second-association-ignored" breaks [ASSOC_02]
+        "Associating a file again succeeds and changes nothing."
+    SynchronousFileAssociates "synchronous-file-associates" breaks [ASSOC_03]
+        "A file opened for synchronous I/O can be associated."
+    PortCloseEndsAssociations "port-close-ends-associations" breaks [ASSOC_04, ASSOC_15, CLOSE_08]
+        "Closing the last handle of a port ends the associations with it."
+    ReplacementUnknown "replacement-unknown" breaks [ASSOC_05]
+        "FileReplaceCompletionInformation is an unknown class: an association cannot be replaced."
+    ReplacementNotImplemented "replacement-not-implemented" breaks [ASSOC_05]
+        "FileReplaceCompletionInformation is known and not implemented."
+    PortDecidedAtIssue "port-decided-at-issue" breaks [ASSOC_06, PKT_04]
+        "A request makes a packet only if its file had a port when it was issued."
+    CompletionRoutineBecomesPacket "completion-routine-becomes-packet" breaks [ASSOC_07, PKT_04]
+        "A request with a completion routine makes a packet instead, if its file has a port by then."
+    CompletionRoutineAndPacket "completion-routine-and-packet" breaks [ASSOC_07, PKT_04]
+        "A request with a completion routine also makes a packet, if its file has a port by then."
+    CompletionRoutineAllowed "completion-routine-allowed" breaks [ASSOC_08]
+        "A request with a completion routine is taken on a file that has a port."
+    SameKeyRefused "same-key-refused" breaks [ASSOC_09]
+        "Two files of one port cannot have the same key."
+    OneFileAPort "one-file-a-port" breaks [ASSOC_10]
+        "A port takes one file."
+    AssociationSignalsNothing "association-signals-nothing" breaks [ASSOC_13]
+        "Associating a file does not set its event."
+    AssociationReportsThePast "association-reports-the-past" breaks [ASSOC_14]
+        "Associating a file whose last request is done makes a packet, as if it were done now."
+    FilesHoldNoPort "files-hold-no-port" breaks [ASSOC_15, PORT_15, CLOSE_08]
+        "A port is freed with its last handle, even if files are associated."
+
+    // Packets.
+    KeysAre32Bits "keys-are-32-bits" breaks [PKT_01, ASSOC_09]
+        "A packet carries the low 32 bits of its key."
+    NewestPacketFirst "newest-packet-first" breaks [PKT_02, PKT_03]
+        "The packet that was queued last is taken first."
+    PostsFirst "posts-first" breaks [PKT_13, PKT_02]
+        "Posted packets stand in the queue before those of requests."
+    CompletionsFirst "completions-first" breaks [PKT_13, PKT_02]
+        "Packets of requests stand in the queue before those that were posted."
+    NullContextMakesPacket "null-context-makes-packet" breaks [PKT_05, PKT_04]
+        "A request without an OVERLAPPED makes a packet."
+    ImmediateSuccessMakesNoPacket "immediate-success-makes-no-packet" breaks [PKT_08]
+        "A request that succeeds at once makes no packet."
+    RefusedRequestMakesPacket "refused-request-makes-packet" breaks [PKT_09]
+        "A request that is refused at once makes a packet."
+    FailedCompletionMakesNoPacket "failed-completion-makes-no-packet" breaks [PKT_10]
+        "A request that pended and then fails makes no packet."
+    CompletionMakesTwoPackets "completion-makes-two-packets" breaks [PKT_11]
+        "A request makes two packets."
+    NullOverlappedRefused "null-overlapped-refused" breaks [PKT_12]
+        "A post of a null overlapped pointer is an invalid parameter."
+    HeadInsertJoinsTheTail "head-insert-joins-the-tail" breaks [PKT_14]
+        "A packet that is to stand before all others stands behind them.";
+        unobservable "No call puts a packet there."
+    PostsNeedNoMemory "posts-need-no-memory" breaks [PKT_15]
+        "A post succeeds although the memory is used up."
+    PostIsLostWithoutMemory "post-is-lost-without-memory" breaks [PKT_15]
+        "A post for which there is no memory succeeds, and the packet is lost."
+    CompletionNeedsMemory "completion-needs-memory" breaks [PKT_16]
+        "The packet of a request is lost if the memory is used up."
+    CompletionAlwaysSucceeds "completion-always-succeeds" breaks [PKT_17, PKT_10]
+        "The packet of a request does not say that it failed."
+    PacketReadsItsOverlappedLate "packet-reads-its-overlapped-late" breaks [PKT_17]
+        "A packet shows what its OVERLAPPED says when it is taken, not when the request was done."
+
+    // What a dequeue returns.
+    NullOverlappedSaysFalse "null-overlapped-says-false" breaks [GQ_01]
+        "A dequeue of a packet whose overlapped pointer is null says FALSE and timed out."
+    FailedNullPacketVanishes "failed-null-packet-vanishes" breaks [GQ_02]
+        "A packet of a failing status whose overlapped pointer is null is taken and not shown."
+    EmptyDequeueWritesZeros "empty-dequeue-writes-zeros" breaks [GQ_03]
+        "A dequeue that finds nothing writes zeros as key and byte count."
+    SuccessClearsLastError "success-clears-last-error" breaks [GQ_04]
+        "A dequeue that says TRUE sets the last error to 0."
+    FailedOperationSaysTrue "failed-operation-says-true" breaks [GQ_05, GQ_01]
+        "A dequeue of the packet of a failed operation says TRUE."
+    WarningSaysTrue "warning-says-true" breaks [GQ_05]
+        "A dequeue of a packet whose status is a warning says TRUE."
+    InformationSaysFalse "information-says-false" breaks [GQ_05]
+        "A dequeue of a packet whose status is informational says FALSE."
+    LastErrorIsTheStatus "last-error-is-the-status" breaks [GQ_05, GQ_01]
+        "The last error of a failed operation is its status as it stands."
+    BytesSaturate "bytes-saturate" breaks [GQ_06, PKT_01]
+        "A byte count of more than 32 bits is shown as the greatest of 32 bits."
+    AbandonedIsABadHandle "abandoned-is-a-bad-handle" breaks [GQ_09, CLOSE_05, GQX_06]
+        "A dequeue whose port is closed while it is blocked says that the handle is invalid."
+    ClosedPortIsAbandoned "closed-port-is-abandoned" breaks [GQ_11, GQ_09]
+        "A dequeue with a handle that is closed already says that the port is abandoned."
+    BatchTakesOne "batch-takes-one" breaks [GQX_01]
+        "A batch dequeue takes one packet, however many there are."
+    BatchFailsWithItsEntries "batch-fails-with-its-entries" breaks [GQX_02]
+        "A batch dequeue says FALSE if one of its entries is of a failed operation."
+    BatchHidesStatuses "batch-hides-statuses" breaks [GQX_03, GQX_02]
+        "The entries of a batch dequeue say that all operations succeeded."
+    EmptyBatchSucceeds "empty-batch-succeeds" breaks [GQX_04]
+        "A batch dequeue of at most no packets succeeds."
+    BatchNewestFirst "batch-newest-first" breaks [GQX_05]
+        "The entries of a batch dequeue are in the reverse of their order."
+    BatchTimeoutSaysTrue "batch-timeout-says-true" breaks [GQX_06, GQX_01]
+        "A batch dequeue that times out says TRUE, with no entry."
+    WokenBatchTakesOne "woken-batch-takes-one" breaks [GQX_07]
+        "A batch dequeue that was blocked returns with the packet that it was handed and no other.";
+        unobservable "To take no other is allowed; a kernel that always does cannot be told."
+    WokenBatchPutsItsPacketLast "woken-batch-puts-its-packet-last" breaks [GQX_07, GQX_05]
+        "A batch dequeue that was blocked returns the packet that it was handed after the others."
+    BatchIgnoresLimit "batch-ignores-limit" breaks [GQX_09]
+        "A batch dequeue that need not block takes packets although no slot is free."
+    BatchTakesASlotEach "batch-takes-a-slot-each" breaks [GQX_09, KQ_18]
+        "A batch dequeue takes no more packets than there are free slots."
+
+    // Posts.
+    PostLosesItsBytes "post-loses-its-bytes" breaks [POST_01, PKT_12]
+        "PostQueuedCompletionStatus passes no byte count on."
+    PostedStatusIsSuccess "posted-status-is-success" breaks [POST_02, PKT_12]
+        "NtSetIoCompletion passes no status on."
+    ReserveOfAnyKind "reserve-of-any-kind" breaks [POST_03]
+        "A reserve object for APCs will do for a packet."
+    ReserveNeedsMemory "reserve-needs-memory" breaks [POST_03]
+        "A post with a reserve object fails if the memory is used up."
+    ReserveIsNeverBusy "reserve-is-never-busy" breaks [POST_04]
+        "A reserve object serves any number of packets at a time."
+    ReserveServesOnce "reserve-serves-once" breaks [POST_04]
+        "A reserve object cannot be used again when its packet has been taken."
+    PostToNoPortSucceeds "post-to-no-port-succeeds" breaks [POST_05]
+        "A post through a handle that will not do succeeds, and the packet is lost."
+    PostFreesTheSlot "post-frees-the-slot" breaks [POST_06]
+        "A member that posts does not count meanwhile: a waiter gets the packet."
+    PostProbesItsOverlapped "post-probes-its-overlapped" breaks [POST_08]
+        "A post looks whether memory is at the overlapped address."
+    PostNeedsTheKeyOfAFile "post-needs-the-key-of-a-file" breaks [POST_09]
+        "A post to a port that has files must bear the key of one of them."
+
+    // Closing.
+    ClosingADuplicateCancels "closing-a-duplicate-cancels" breaks [CLOSE_02]
+        "Closing one of several handles of a file cancels its requests."
     KeepWaitingOnClose "keep-waiting-on-close" breaks [CLOSE_05, GQ_09]
         "Closing the last handle of a port wakes nobody."
+    CloseLeavesDirectWaiters "close-leaves-direct-waiters" breaks [CLOSE_05]
+        "Closing the last handle of a port does not wake the threads that wait on it directly."
+    InterruptedDequeueStays "interrupted-dequeue-stays" breaks [CLOSE_06]
+        "A dequeue that was interrupted when its port was closed blocks again."
+    KeepWaitingOnRundown "keep-waiting-on-rundown" breaks [CLOSE_06]
+        "Running down a queue wakes nobody.";
+        unobservable "No call runs a queue down and leaves the port; a driver does."
 }
+
+/// Rules that no mutant breaks, and why.
+pub const UNBROKEN: &[(RuleId, &str)] = &[
+    // The queue, its waiters and the active count.
+    (
+        rules::KQ_06,
+        "A boost brings a thread to a processor sooner; here any that is ready may be the next.",
+    ),
+    (
+        rules::TMO_05,
+        "No call tells that the machine slept, and how late a time-out comes no rule says.",
+    ),
+    // Calls, handles, files and their results.
+    (
+        rules::PKT_18,
+        "It allows an order; a kernel that never shows it cannot be told from one that might.",
+    ),
+    (
+        rules::GQ_10,
+        "It is the way of Windows XP; in later kernels it is the mutant keep-waiting-on-close.",
+    ),
+    (
+        rules::CLOSE_07,
+        "No call runs a queue down; what a rundown gives its caller, no program sees.",
+    ),
+];
 
 impl Mutant {
     /// All of them.
@@ -284,7 +535,20 @@ impl Semantics {
             Mutant::NoLimit => self.limit = Limit::Ignored,
             Mutant::FifoWaiters => self.waiter_order = WaiterOrder::Fifo,
             Mutant::WakeAndRetry => self.hand_off = HandOff::WakeAndRetry,
+            Mutant::DirectWaitersStandInLine => self.direct_wait = DirectWait::SharedLine,
+            Mutant::HandOffWakesADirectWaiter => {
+                self.direct_wait = DirectWait::AllAndOneOnHandOff;
+            }
             Mutant::KeepWaitingOnClose => self.on_close = OnClose::KeepWaiting,
+            Mutant::KeepWaitingOnRundown => self.on_rundown = OnClose::KeepWaiting,
+            Mutant::WokenBatchTakesOne => self.batch_wake = BatchWake::ExactlyOne,
+            Mutant::EmptyBatchSucceeds => self.empty_batch = EmptyBatch::Succeeds,
+            Mutant::LooseObjectManager => self.object_manager = ObjectManager::Wine8,
+            Mutant::ReplacementUnknown => self.replace_completion = ReplaceCompletion::Unknown,
+            Mutant::ReplacementNotImplemented => {
+                self.replace_completion = ReplaceCompletion::NotImplemented;
+            }
+            Mutant::AssociationSignalsNothing => self.association_signals_file = false,
             Mutant::SuspensionAtTheCall => self.suspend = Suspend::Immediate,
             Mutant::SuspendedWaiterKeepsItsPlace => {
                 self.suspended_waiter = SuspendedWaiter::KeepsPlace;

@@ -6,9 +6,9 @@
 //! thread switch (CONC-02).
 
 use crate::{
-    Api, Dequeue, DequeuePhase, Event, Frame, Insert, Mutant, NtStatus, ObjectId, Observer, Origin,
-    Outcome, Packet, Packets, Port, PortId, PortLife, Returned, System, ThreadId, ThreadState,
-    Timeout, Value,
+    Api, Association, Dequeue, DequeuePhase, Event, Frame, Insert, Mutant, NtStatus, ObjectId,
+    Observer, Origin, Outcome, Packet, Packets, Port, PortId, PortLife, Returned, System, ThreadId,
+    ThreadState, Timeout, Value, WaitPhase,
     object::Kind,
     profile::{BatchWake, DirectWait, HandOff, Limit, OnClose, SelfInsert, WaiterOrder},
     rules,
@@ -52,9 +52,44 @@ impl System {
 
     /// Does a packet go straight to a waiter, rather than to whoever looks at the queue first?
     #[inline]
-    fn hands_over<O: Observer>(&self, o: &mut O) -> bool {
+    fn hands_over<O: Observer>(&self, port: PortId, o: &mut O) -> bool {
         o.mutant(Mutant::WakeAndRetry);
         self.semantics.hand_off == HandOff::Owned
+            && (self.semantics.direct_wait != DirectWait::SharedLine
+                || self.dequeuer_is_next(port, o))
+    }
+
+    /// In a line of dequeuers and direct waiters: is it a dequeuer's turn?
+    fn dequeuer_is_next<O: Observer>(&self, port: PortId, o: &mut O) -> bool {
+        let threads = &self.threads;
+        let held_up = |thread: &ThreadId| threads[thread.index()].state == ThreadState::Suspended;
+        let next = self.next_waiter(port, |thread| !held_up(thread), o);
+        next.is_some_and(|place| {
+            let thread = self.ports[port.index()].waiters[place];
+            matches!(self.threads[thread.index()].frame, Frame::Dequeue(_))
+        })
+    }
+
+    /// The place of the waiter whose turn it is, of those that can be woken (WAIT-01).
+    #[inline]
+    fn next_waiter<O: Observer>(
+        &self,
+        port: PortId,
+        can: impl Fn(&ThreadId) -> bool,
+        o: &mut O,
+    ) -> Option<usize> {
+        let waiters = &self.ports[port.index()].waiters;
+        if waiters.len() > 1 {
+            o.mutant(Mutant::FifoWaiters);
+            if self.is_broken(Mutant::WaitersByThread, o) {
+                let places = (0..waiters.len()).filter(|&place| can(&waiters[place]));
+                return places.min_by_key(|&place| waiters[place]);
+            }
+        }
+        match self.semantics.waiter_order {
+            WaiterOrder::Lifo => waiters.iter().rposition(can),
+            WaiterOrder::Fifo => waiters.iter().position(can),
+        }
     }
 
     /// T1. Puts a packet into the queue or straight into the hands of a blocked dequeuer, and
@@ -71,9 +106,12 @@ impl System {
     ) -> u32 {
         let Insert {
             port,
-            packet,
+            mut packet,
             at_head,
         } = insert;
+        if packet.key > u32::MAX.into() && self.is_broken(Mutant::KeysAre32Bits, o) {
+            packet.key = u64::from(packet.key as u32);
+        }
         o.rule(rules::KQ_19);
         let previous_depth = self.ports[port.index()].queue.len() as u32;
         o.rule(rules::KQ_05);
@@ -83,14 +121,17 @@ impl System {
         let own = by.is_some_and(|by| self.leaves_to_itself(by, port, inside_wait, slot, o));
         if slot
             && !own
-            && self.hands_over(o)
-            && let Some(place) = self.next_waiter(port, o)
+            && self.hands_over(port, o)
+            && let Some(place) = self.next_dequeuer(port, o)
         {
             o.rule(rules::KQ_02);
             self.grant_to_waiter(port, place, packet, false, o);
-            if self.semantics.direct_wait == DirectWait::AllAndOneOnHandOff {
+            if !self.ports[port.index()].direct.is_empty() {
                 o.rule(rules::PORT_19);
-                self.wake_direct_waiters(port, 1, o);
+                o.mutant(Mutant::HandOffWakesADirectWaiter);
+                if self.semantics.direct_wait == DirectWait::AllAndOneOnHandOff {
+                    self.wake_direct_waiters(port, 1, o);
+                }
             }
         } else {
             if own {
@@ -101,28 +142,62 @@ impl System {
                     o.rule(rules::CONC_19);
                 }
             }
-            let queue = &mut self.ports[port.index()].queue;
             if at_head {
                 o.rule(rules::PKT_14);
-                queue.push_front(packet);
             } else {
                 o.rule(rules::PKT_02);
                 o.rule(rules::PKT_13);
-                queue.push_back(packet);
             }
+            let place = self.place_in_queue(port, &packet, at_head, o);
+            self.ports[port.index()].queue.insert(place, packet);
             o.event(Event::Queued {
                 port,
                 packet,
                 at_head,
             });
             if self.semantics.direct_wait == DirectWait::SharedLine {
-                self.wake_first_in_line(port, o);
+                self.wake_next_in_line(port, o);
             } else {
                 o.rule(rules::PORT_18);
-                self.wake_direct_waiters(port, usize::MAX, o);
+                let several = self.ports[port.index()].direct.len() > 1;
+                let one = several && self.is_broken(Mutant::PostWakesOneDirectWaiter, o);
+                self.wake_direct_waiters(port, if one { 1 } else { usize::MAX }, o);
             }
         }
         previous_depth + u32::from(self.is_broken(Mutant::InsertReturnsNewDepth, o))
+    }
+
+    /// Where in the queue a packet belongs: behind all others (PKT-02, PKT-13), or in front of them.
+    #[inline]
+    fn place_in_queue<O: Observer>(
+        &self,
+        port: PortId,
+        packet: &Packet,
+        at_head: bool,
+        o: &mut O,
+    ) -> usize {
+        let queue = &self.ports[port.index()].queue;
+        let Some(last) = queue.back() else { return 0 };
+        if at_head {
+            return match self.is_broken(Mutant::HeadInsertJoinsTheTail, o) {
+                true => queue.len(),
+                false => 0,
+            };
+        }
+        if self.is_broken(Mutant::NewestPacketFirst, o) {
+            return 0;
+        }
+        let of_request = |packet: &Packet| packet.origin == Origin::Request;
+        let jumps = match (of_request(last), of_request(packet)) {
+            (true, false) => self.is_broken(Mutant::PostsFirst, o),
+            (false, true) => self.is_broken(Mutant::CompletionsFirst, o),
+            _ => false,
+        };
+        if jumps {
+            let other = |queued| of_request(queued) != of_request(packet);
+            return queue.iter().position(other).unwrap_or(queue.len());
+        }
+        queue.len()
     }
 
     /// Does the kernel leave the packet for the inserting thread itself? `slot`: somebody else
@@ -167,7 +242,7 @@ impl System {
 
     /// The hand-off: a slot, a packet and a blocked dequeuer make a grant. At most one (CONC-04).
     pub(crate) fn hand_off<O: Observer>(&mut self, port: PortId, o: &mut O) {
-        if !self.has_both(port) || !self.hands_over(o) {
+        if !self.has_both(port) || !self.hands_over(port, o) {
             return;
         }
         if !self.has_slot(port, o) && !self.is_broken(Mutant::HandOffIgnoresLimit, o) {
@@ -182,7 +257,7 @@ impl System {
 
     /// Gives the oldest packet to the blocked dequeuer whose turn it is, if there are both.
     fn hand_over_head<O: Observer>(&mut self, port: PortId, o: &mut O) -> bool {
-        let Some(place) = self.next_waiter(port, o) else {
+        let Some(place) = self.next_dequeuer(port, o) else {
             return false;
         };
         let Some(packet) = self.ports[port.index()].queue.pop_front() else {
@@ -198,23 +273,12 @@ impl System {
     /// The place on the stack of the blocked dequeuer whose turn it is. Passed over is who is
     /// suspended in its place, and who waits on the handle itself in the same line; most kernels
     /// have neither.
-    fn next_waiter<O: Observer>(&self, port: PortId, o: &mut O) -> Option<usize> {
-        let waiters = &self.ports[port.index()].waiters;
+    fn next_dequeuer<O: Observer>(&self, port: PortId, o: &mut O) -> Option<usize> {
         let eligible = |thread: &ThreadId| {
             let thread = &self.threads[thread.index()];
             thread.state != ThreadState::Suspended && !matches!(thread.frame, Frame::Wait(_))
         };
-        if waiters.len() > 1 {
-            o.mutant(Mutant::FifoWaiters);
-            if self.is_broken(Mutant::WaitersByThread, o) {
-                let places = (0..waiters.len()).filter(|&place| eligible(&waiters[place]));
-                return places.min_by_key(|&place| waiters[place]);
-            }
-        }
-        match self.semantics.waiter_order {
-            WaiterOrder::Lifo => waiters.iter().rposition(eligible),
-            WaiterOrder::Fifo => waiters.iter().position(eligible),
-        }
+        self.next_waiter(port, eligible, o)
     }
 
     /// Gives a packet to the blocked dequeuer at this place on the stack. It is that thread's from
@@ -248,22 +312,20 @@ impl System {
         self.end_dequeue(thread, DequeuePhase::Granted(packet), o);
     }
 
-    /// Wakes whoever stands first, and is not suspended, in a line that dequeuers and direct
-    /// waiters share: a dequeuer looks again, a direct waiter is satisfied.
-    fn wake_first_in_line<O: Observer>(&mut self, port: PortId, o: &mut O) {
+    /// Wakes whoever's turn it is, and is not suspended, in a line that dequeuers and direct waiters
+    /// share: a direct waiter is satisfied, a dequeuer looks again if it is not handed packets.
+    fn wake_next_in_line<O: Observer>(&mut self, port: PortId, o: &mut O) {
         let threads = &self.threads;
-        let waiters = &mut self.ports[port.index()].waiters;
         let awake = |thread: &ThreadId| threads[thread.index()].state == ThreadState::Waiting;
-        let Some(first) = waiters.iter().position(awake) else {
+        let Some(place) = self.next_waiter(port, awake, o) else {
             return;
         };
-        let thread = waiters[first];
-        let dequeues = matches!(threads[thread.index()].frame, Frame::Dequeue(_));
-        if dequeues && self.semantics.hand_off == HandOff::Owned {
-            return;
+        let thread = self.ports[port.index()].waiters[place];
+        let dequeues = matches!(self.threads[thread.index()].frame, Frame::Dequeue(_));
+        if !dequeues || self.semantics.hand_off == HandOff::WakeAndRetry {
+            self.ports[port.index()].waiters.remove(place);
+            self.leaves_line(thread, port, DequeuePhase::Interrupted, o);
         }
-        waiters.remove(first);
-        self.leaves_line(thread, port, DequeuePhase::Interrupted, o);
     }
 
     /// Ends the blocking of a thread that stood in the line of dequeuers, and in some kernels of
@@ -276,7 +338,7 @@ impl System {
         o: &mut O,
     ) {
         if let Frame::Wait(_) = self.threads[thread.index()].frame {
-            self.end_wait(thread, crate::WaitPhase::Signaled, o);
+            self.end_wait(thread, WaitPhase::Signaled, o);
         } else {
             o.event(Event::WaiterLeft(thread, port));
             self.end_dequeue(thread, phase, o);
@@ -411,7 +473,7 @@ impl System {
             self.discount(thread);
         }
         match decision {
-            Decision::Packets(packets) => Outcome::Returned(Returned::taken(api, packets, o)),
+            Decision::Packets(packets) => Outcome::Returned(self.taken(api, packets, o)),
             Decision::Alerted => self.dequeue_result(thread, api, NtStatus::USER_APC, o),
             Decision::TimedOut => self.dequeue_result(thread, api, NtStatus::TIMEOUT, o),
             Decision::Refused(status) => Outcome::Returned(Returned::new(api, status)),
@@ -420,7 +482,7 @@ impl System {
     }
 
     /// The caller becomes a member of this port, and is not counted until the outcome is known.
-    fn enter_queue<O: Observer>(&mut self, thread: ThreadId, port: PortId, o: &mut O) {
+    pub(crate) fn enter_queue<O: Observer>(&mut self, thread: ThreadId, port: PortId, o: &mut O) {
         o.rule(rules::KQ_07);
         let old = self.threads[thread.index()].port;
         if old == Some(port) {
@@ -485,7 +547,10 @@ impl System {
         let port = dequeue.port;
         o.rule(rules::KQ_10);
         if !self.ports[port.index()].queue.is_empty() {
-            if self.has_slot(port, o) || self.is_broken(Mutant::DequeueIgnoresLimit, o) {
+            if self.has_slot(port, o)
+                || self.is_broken(Mutant::DequeueIgnoresLimit, o)
+                || dequeue.max > 1 && self.is_broken(Mutant::BatchIgnoresLimit, o)
+            {
                 o.rule(rules::KQ_08);
                 if dequeue.due && self.is_broken(Mutant::TimeOutBeforePacket, o) {
                     self.count(thread);
@@ -506,10 +571,11 @@ impl System {
                 if !self.ports[port.index()].waiters.is_empty() {
                     o.rule(rules::CONC_16);
                 }
+                let most = self.most_at_once(port, dequeue.max, o);
                 if !self.is_broken(Mutant::TakeDoesNotCount, o) {
                     self.count(thread);
                 }
-                let packets = self.take(thread, port, dequeue.max, o);
+                let packets = self.take(thread, port, most, o);
                 return Decision::Packets(packets);
             }
             o.rule(rules::KQ_09);
@@ -601,6 +667,22 @@ impl System {
         None
     }
 
+    /// How many packets a dequeue of up to `max` takes at most: a batch takes as many under one slot
+    /// (GQX-09).
+    #[inline]
+    fn most_at_once<O: Observer>(&self, port: PortId, max: u16, o: &mut O) -> u16 {
+        let port = &self.ports[port.index()];
+        let batch = port.queue.len().min(max.into());
+        if batch > 1 && self.is_broken(Mutant::BatchTakesOne, o) {
+            return 1;
+        }
+        let free = port.limit.saturating_sub(port.active).max(1);
+        if batch > free as usize && self.is_broken(Mutant::BatchTakesASlotEach, o) {
+            return free as u16;
+        }
+        max
+    }
+
     /// Takes up to `max` packets from the queue's head for a thread that is counted.
     fn take<O: Observer>(
         &mut self,
@@ -622,6 +704,9 @@ impl System {
             self.give_back_reserve(&packet, o);
             packets.push(packet);
         }
+        if packets.len() > 1 && self.is_broken(Mutant::BatchNewestFirst, o) {
+            packets.reverse();
+        }
         packets
     }
 
@@ -642,7 +727,7 @@ impl System {
                 }
                 if self.semantics.apc_returns_true {
                     o.rule(rules::APC_05);
-                    result.apc_returns_true = true;
+                    result.tell_true();
                 }
             }
             NtStatus::TIMEOUT => {
@@ -662,18 +747,34 @@ impl System {
                     self.leave_port(thread, o);
                 }
             }
-            _ => o.rule(rules::GQ_09),
+            _ => {
+                o.rule(rules::GQ_09);
+                if self.is_broken(Mutant::AbandonedIsABadHandle, o) {
+                    result.status = NtStatus::INVALID_HANDLE;
+                }
+            }
         }
         if matches!(
             api,
             Api::GetQueuedCompletionStatusEx | Api::NtRemoveIoCompletionEx
         ) {
+            if (api, status) == (Api::GetQueuedCompletionStatusEx, NtStatus::TIMEOUT)
+                && self.is_broken(Mutant::BatchTimeoutSaysTrue, o)
+            {
+                result.tell_true();
+            }
             o.rule(rules::GQX_06);
             o.rule(rules::TMO_03);
             o.mutant(Mutant::TimeOutClaimsAnEntry);
             result.value = Value::Count(self.semantics.removed_on_timeout.into());
         } else {
             o.rule(rules::GQ_03);
+            if api == Api::GetQueuedCompletionStatus
+                && self.is_broken(Mutant::EmptyDequeueWritesZeros, o)
+            {
+                result.tell_false(result.status.to_win32());
+                result.packets.push(Packet::default());
+            }
         }
         Outcome::Returned(result)
     }
@@ -719,15 +820,22 @@ impl System {
                 self.threads[thread.index()].frame = Frame::User;
                 self.give_back_reserve(&packet, o);
                 let mut packets = Packets::from_buf([packet]);
+                o.mutant(Mutant::WokenBatchTakesOne);
                 if more > 0 {
                     o.rule(rules::GQX_07);
                     let rest = self.take(thread, port, more, o);
                     packets.extend(rest);
+                    if self.is_broken(Mutant::WokenBatchPutsItsPacketLast, o) {
+                        packets.rotate_left(1);
+                    }
                 }
                 self.delete_if_unreferenced(port, o);
-                return Outcome::Returned(Returned::taken(api, packets, o));
+                return Outcome::Returned(self.taken(api, packets, o));
             }
-            DequeuePhase::Interrupted if self.ports[port.index()].life == PortLife::Open => {
+            DequeuePhase::Interrupted
+                if self.ports[port.index()].life == PortLife::Open
+                    || self.is_broken(Mutant::InterruptedDequeueStays, o) =>
+            {
                 if self.semantics.hand_off == HandOff::WakeAndRetry
                     && let Err(status) = self.still_refers(thread, dequeue.handle, port)
                 {
@@ -740,7 +848,7 @@ impl System {
                     Decision::Packets(packets) => {
                         self.threads[thread.index()].frame = Frame::User;
                         self.delete_if_unreferenced(port, o);
-                        return Outcome::Returned(Returned::taken(api, packets, o));
+                        return Outcome::Returned(self.taken(api, packets, o));
                     }
                     Decision::Alerted => NtStatus::USER_APC,
                     Decision::TimedOut => {
@@ -878,8 +986,20 @@ impl System {
         }
         if self.ports[port.index()].files > 0 {
             o.rule(rules::CLOSE_08);
+            if self.is_broken(Mutant::PortCloseEndsAssociations, o) {
+                self.end_associations(port);
+            }
         }
         self.delete_if_unreferenced(port, o);
+    }
+
+    /// No file refers to the port any more.
+    fn end_associations(&mut self, port: PortId) {
+        let of_port = |association: &mut Association| association.port == port;
+        for file in &mut self.files {
+            file.association.take_if(of_port);
+        }
+        self.ports[port.index()].files = 0;
     }
 
     /// Ends every wait on the port: dequeuers are told that it is gone, direct waiters that it is
@@ -889,12 +1009,16 @@ impl System {
         for thread in core::mem::take(&mut self.ports[port.index()].waiters) {
             self.leaves_line(thread, port, DequeuePhase::Abandoned, o);
         }
-        self.wake_direct_waiters(port, usize::MAX, o);
+        let waits = !self.ports[port.index()].direct.is_empty();
+        if waits && !self.is_broken(Mutant::CloseLeavesDirectWaiters, o) {
+            self.wake_direct_waiters(port, usize::MAX, o);
+        }
     }
 
     /// `KeRundownQueue`: the packets go to the caller, the members are members no longer.
     pub(crate) fn run_down<O: Observer>(&mut self, port: PortId, o: &mut O) -> Packets {
         o.rule(rules::CLOSE_07);
+        o.mutant(Mutant::KeepWaitingOnRundown);
         let keep_waiting = self.semantics.on_rundown == OnClose::KeepWaiting;
         if !keep_waiting {
             o.rule(rules::CLOSE_06);
@@ -932,7 +1056,10 @@ impl System {
     /// in a call on it (PORT-15). What is queued then is lost (PORT-16).
     pub(crate) fn delete_if_unreferenced<O: Observer>(&mut self, port: PortId, o: &mut O) {
         let object = &self.ports[port.index()];
-        if object.handles > 0 || object.files > 0 || object.life == PortLife::Deleted {
+        if object.handles > 0
+            || object.life == PortLife::Deleted
+            || object.files > 0 && !self.is_broken(Mutant::FilesHoldNoPort, o)
+        {
             return;
         }
         let in_use = self.threads.iter().any(|thread| match thread.frame {
@@ -940,18 +1067,25 @@ impl System {
             Frame::Wait(wait) => wait.target == crate::Target::Port(port),
             Frame::User => false,
         });
-        if in_use {
+        if in_use || self.is_broken(Mutant::PortNeverGoes, o) {
             return;
         }
         o.rule(rules::PORT_15);
         o.rule(rules::PORT_16);
-        for packet in core::mem::take(&mut self.ports[port.index()].queue) {
-            self.discard(port, &packet, true, o);
-        }
+        while self.discard_first(port, o) {}
         self.dissociate_all(port, false, o);
         let object = &mut self.ports[port.index()];
         object.life = PortLife::Deleted;
         object.name = None;
+    }
+
+    /// Throws away the packet at the queue's head, if there is one.
+    pub(crate) fn discard_first<O: Observer>(&mut self, port: PortId, o: &mut O) -> bool {
+        let Some(packet) = self.ports[port.index()].queue.pop_front() else {
+            return false;
+        };
+        self.discard(port, &packet, true, o);
+        true
     }
 
     /// Nobody gets this packet, which is off the queue, or off the thread that it was handed to.
@@ -974,7 +1108,9 @@ impl System {
     pub(crate) fn give_back_reserve<O: Observer>(&mut self, packet: &Packet, o: &mut O) {
         if let Origin::Reserve(reserve) = packet.origin {
             o.rule(rules::POST_04);
-            self.set_reserve(reserve, false);
+            if !self.is_broken(Mutant::ReserveServesOnce, o) {
+                self.set_reserve(reserve, false);
+            }
         }
     }
 

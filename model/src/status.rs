@@ -97,6 +97,8 @@ statuses! {
     OBJECT_NAME_INVALID = 0xC000_0033 => 123;
     /// No object of this name.
     OBJECT_NAME_NOT_FOUND = 0xC000_0034 => 2;
+    /// There is an object of this name already.
+    OBJECT_NAME_COLLISION = 0xC000_0035 => 183;
     /// The mutex is not the caller's to release.
     MUTANT_NOT_OWNED = 0xC000_0046 => 288;
     /// The semaphore would exceed its maximum.

@@ -119,6 +119,7 @@ impl System {
         key: u64,
     ) -> Result<(), crate::NtStatus> {
         self.associate(process, file, port, key, false, &mut ())
+            .map(|_| ())
     }
 
     /// Adds an object to wait for.

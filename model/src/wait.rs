@@ -70,18 +70,28 @@ impl System {
     ) -> Option<Satisfied> {
         let signaled = match target {
             Target::Time | Target::Outside => false,
-            Target::Port(port) => {
-                let signaled = self.ports[port.index()].is_signaled();
-                if signaled {
-                    o.rule(rules::PORT_17);
-                }
-                signaled
-            }
+            Target::Port(port) => self.shows_signaled(port, o),
             Target::File(file) => self.files[file.index()].signaled,
             Target::Thread(other) => self.threads[other.index()].state == ThreadState::Terminated,
             Target::Object(object) => return self.objects[object.index()].try_satisfy(thread),
         };
         signaled.then_some(Satisfied::Plainly)
+    }
+
+    /// Is a port's handle signaled to a waiter? The wait takes no packet (PORT-17).
+    fn shows_signaled<O: Observer>(&mut self, port: PortId, o: &mut O) -> bool {
+        if !self.ports[port.index()].is_signaled() {
+            return self.is_broken(Mutant::EmptyPortIsSignaled, o);
+        }
+        o.rule(rules::PORT_17);
+        if self.is_broken(Mutant::PortIsNeverSignaled, o) {
+            return false;
+        }
+        if !self.ports[port.index()].queue.is_empty() && self.is_broken(Mutant::WaitTakesAPacket, o)
+        {
+            self.discard_first(port, o);
+        }
+        true
     }
 
     /// Blocks a running thread in a wait.
@@ -100,6 +110,7 @@ impl System {
             list.push(thread);
         }
         if let Target::Port(_) = wait.target {
+            o.mutant(Mutant::DirectWaitersStandInLine);
             o.rule(rules::CONC_14);
             o.rule(rules::WAIT_07);
         }

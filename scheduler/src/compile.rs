@@ -1090,7 +1090,17 @@ impl Arguments<'_> {
                     format!("\"{name}\" is no right."),
                     "rights",
                     name,
-                    ["query", "modify", "synchronize", "all", "none"],
+                    [
+                        "query",
+                        "modify",
+                        "synchronize",
+                        "all",
+                        "none",
+                        "generic-read",
+                        "generic-write",
+                        "generic-execute",
+                        "generic-all",
+                    ],
                 ),
             })
     }

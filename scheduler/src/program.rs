@@ -293,6 +293,10 @@ pub(crate) fn access(name: &str) -> Option<Access> {
         "synchronize" => Access::SYNCHRONIZE,
         "all" => Access::ALL,
         "none" => Access(0),
+        "generic-read" => Access::GENERIC_READ,
+        "generic-write" => Access::GENERIC_WRITE,
+        "generic-execute" => Access::GENERIC_EXECUTE,
+        "generic-all" => Access::GENERIC_ALL,
         _ => return None,
     })
 }

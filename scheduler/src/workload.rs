@@ -278,7 +278,8 @@ pub struct Step {
     /// `NumberOfConcurrentThreads`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
-    /// Rights: "query", "modify", "synchronize", "all", or several of them.
+    /// Rights: "query", "modify", "synchronize", "all", "none", "generic-read" and the like, or
+    /// several of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access: Option<OneOrMore>,
     /// An APC's number.
