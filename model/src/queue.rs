@@ -155,13 +155,16 @@ impl System {
                 packet,
                 at_head,
             });
-            if self.semantics.direct_wait == DirectWait::SharedLine {
-                self.wake_next_in_line(port, o);
-            } else {
+            let told_to_look = slot && !own && self.semantics.hand_off == HandOff::WakeAndRetry;
+            let shared_line = self.semantics.direct_wait == DirectWait::SharedLine;
+            if !shared_line {
                 o.rule(rules::PORT_18);
                 let several = self.ports[port.index()].direct.len() > 1;
                 let one = several && self.is_broken(Mutant::PostWakesOneDirectWaiter, o);
                 self.wake_direct_waiters(port, if one { 1 } else { usize::MAX }, o);
+            }
+            if shared_line || told_to_look {
+                self.wake_next_in_line(port, o);
             }
         }
         previous_depth + u32::from(self.is_broken(Mutant::InsertReturnsNewDepth, o))
@@ -242,7 +245,17 @@ impl System {
 
     /// The hand-off: a slot, a packet and a blocked dequeuer make a grant. At most one (CONC-04).
     pub(crate) fn hand_off<O: Observer>(&mut self, port: PortId, o: &mut O) {
-        if !self.has_both(port) || !self.hands_over(port, o) {
+        if !self.has_both(port) {
+            return;
+        }
+        if !self.hands_over(port, o) {
+            // Where there is no limit, no slot becomes free, and who is to look was told before.
+            let told_to_look = self.semantics.hand_off == HandOff::WakeAndRetry
+                && self.semantics.limit == Limit::Enforced
+                && self.has_slot(port, o);
+            if told_to_look {
+                self.wake_next_in_line(port, o);
+            }
             return;
         }
         if !self.has_slot(port, o) && !self.is_broken(Mutant::HandOffIgnoresLimit, o) {

@@ -14,7 +14,7 @@ use crate::{
     program::Program,
     state::State,
 };
-use iocp_model::{Mutant, Mutants, Observer, Semantics};
+use iocp_model::{Mutant, Mutants, Observer, Profile, Semantics};
 use std::collections::BTreeSet;
 
 /// How far to look.
@@ -80,10 +80,14 @@ pub fn diagnose(
     let hidden_waits = search.hidden_waits()?;
     let complete_to = search.run()?;
     let near = near(program, divergence);
-    // Those first that break something where recording and model part.
+    // Those first that known kernels break, then those that matter where recording and model part.
     search.explanations.sort_by_key(|set| {
+        let unheard_of = set
+            .iter()
+            .filter(|mutant| !is_in_the_field(*mutant))
+            .count();
         let far = set.iter().filter(|mutant| !near.contains(*mutant)).count();
-        (set.len(), far)
+        (set.len(), unheard_of, far)
     });
     Ok(Diagnosis {
         explanations: search.explanations,
@@ -105,6 +109,12 @@ impl Observer for Heard {
 }
 
 impl crate::Watch for Heard {}
+
+/// Does a kernel of which there is a profile break these rules?
+fn is_in_the_field(mutant: Mutant) -> bool {
+    let mut profiles = Profile::ALL.iter();
+    profiles.any(|profile| profile.semantics.with(mutant) == profile.semantics)
+}
 
 /// The mutants that matter to the very next step where recording and model part.
 fn near(program: &Program, divergence: &Divergence) -> Mutants {
