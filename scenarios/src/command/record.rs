@@ -27,6 +27,9 @@ pub(super) struct Arguments {
     /// Give up on a recording after so many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     watchdog: u64,
+    /// Have room for so many events, and packets, of each thread.
+    #[arg(long, value_name = "EVENTS", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    most_events: u32,
     /// A sentence about the machine, for the header.
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
@@ -41,9 +44,10 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         repeat,
         settle,
         watchdog,
+        most_events,
         note,
     } = arguments;
-    let _ = (scenarios, all, out, repeat, settle, watchdog, note);
+    let _ = (scenarios, all, out, repeat, settle, watchdog, most_events, note);
     Err(Problem::new(
         "recording needs a Windows kernel, or Wine: build iocp for Windows and run it there. The \
          book's chapter \"Record a real kernel\" says how.",
@@ -83,6 +87,7 @@ mod on_windows {
         let options = Options {
             settle: Duration::from_millis(arguments.settle),
             watchdog: Duration::from_secs(arguments.watchdog),
+            most_events: arguments.most_events,
             ..Options::default()
         };
         let (mut made, mut skipped, mut failed) = (0, 0, 0);
