@@ -10,6 +10,7 @@ mod rules;
 mod run;
 mod scenario;
 mod trace;
+mod trace_file;
 
 use crate::{
     catalogue,

@@ -1,6 +1,6 @@
 //! `iocp check`: is each recording explained by some schedule of the model?
 
-use super::{Exit, Format, Kernels, Problem, Result, output, print_json};
+use super::{Exit, Format, Kernels, Problem, Result, output, print_json, trace_file};
 use crate::{
     explain::{self, Explanation},
     recordings,
@@ -12,7 +12,7 @@ use iocp_scheduler::{
     conform::{Divergence, Options, Recording, Verdict},
     diagnose,
 };
-use iocp_traces::{ReadError, Trace, Verdict as Expected, Writer, columns};
+use iocp_traces::{ReadError, Trace, Verdict as Expected, columns};
 use std::{
     fs::File,
     io::{BufReader, IsTerminal, Write},
@@ -25,7 +25,7 @@ const MOST_EVENTS_SHOWN: usize = 60;
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Recordings, or folders of them (*.jsonl); without any, all that are shipped.
+    /// Recordings, or folders of them (*.jsonl, *.jsonl.gz); without any, all that are shipped.
     files: Vec<PathBuf>,
     /// Check against these profiles only; without it, against those of which the recording's header
     /// expects something, or else against the newest Windows. Rules to break may follow, with
@@ -207,12 +207,12 @@ fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
             entries
                 .flatten()
                 .map(|entry| entry.path())
-                .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl")),
+                .filter(|path| trace_file::is_trace(path)),
         );
         files[before..].sort();
         if files.len() == before {
             return Err(Problem::new(format!(
-                "there is no *.jsonl file in {}",
+                "there is no *.jsonl or *.jsonl.gz file in {}",
                 path.display()
             )));
         }
@@ -315,17 +315,7 @@ fn accept(path: &Path, checked: &Checked) -> Result<()> {
         };
         trace.header.expect.insert(judged.kernel.to_string(), found);
     }
-    let write = || {
-        // Beside the old file first: nothing is lost if this fails half-way.
-        let beside = path.with_extension("jsonl.new");
-        let mut writer = Writer::new(File::create(&beside)?, &trace.header)?;
-        for event in &trace.events {
-            writer.event(event)?;
-        }
-        writer.finish()?;
-        std::fs::rename(&beside, path)
-    };
-    write().map_err(|error| Problem::file("write", path, &error))
+    trace_file::replace(path, &trace).map_err(|error| Problem::file("write", path, &error))
 }
 
 fn line(out: &mut impl Write, checked: &Checked) -> std::io::Result<()> {

@@ -60,18 +60,19 @@ pub(super) use on_windows::run;
 #[cfg(windows)]
 mod on_windows {
     use super::{
-        super::{Exit, Problem, find_scenario},
+        super::{Exit, Problem, find_scenario, trace_file},
         Arguments, Result,
     };
     use crate::catalogue;
     use iocp_scheduler::native::{self, Options, RecordError};
-    use iocp_traces::{Producer, Trace, Writer};
+    use iocp_traces::{Producer, Trace};
     use std::{
-        fs::File,
-        io,
         path::{Path, PathBuf},
         time::Duration,
     };
+
+    /// A recording of so many events is compressed.
+    const MANY_EVENTS: usize = 5_000;
 
     pub(in super::super) fn run(arguments: &Arguments) -> Result {
         let names: Vec<String> = if arguments.all {
@@ -100,7 +101,7 @@ mod on_windows {
                             recording.header.provenance += &format!(" {}", arguments.note);
                         }
                         let path = path(&arguments.out, &recording, turn);
-                        write(&path, &recording)
+                        trace_file::write(&path, &recording)
                             .map_err(|error| Problem::file("write", &path, &error))?;
                         println!("{}  {} events", path.display(), recording.events.len());
                         made += 1;
@@ -131,8 +132,13 @@ mod on_windows {
         })
     }
 
-    /// `lifo-release--wine-8.0--1.jsonl`: the scenario, the kernel that was recorded, the turn.
+    /// `lifo-release--wine-8.0--1.jsonl`: the scenario, the kernel that was recorded, the turn. A
+    /// large one is compressed: `load-batches--wine-8.0--1.jsonl.gz`.
     fn path(folder: &Path, recording: &Trace, turn: u32) -> PathBuf {
+        let ending = match recording.events.len() {
+            0..MANY_EVENTS => "jsonl",
+            _ => "jsonl.gz",
+        };
         let scenario = recording.header.scenario["name"]
             .as_str()
             .unwrap_or("scenario")
@@ -152,14 +158,6 @@ mod on_windows {
                 }
             })
             .collect();
-        folder.join(format!("{scenario}--{kernel}--{turn}.jsonl"))
-    }
-
-    fn write(path: &Path, recording: &Trace) -> io::Result<()> {
-        let mut writer = Writer::new(File::create(path)?, &recording.header)?;
-        for event in &recording.events {
-            writer.event(event)?;
-        }
-        writer.finish().map(drop)
+        folder.join(format!("{scenario}--{kernel}--{turn}.{ending}"))
     }
 }
