@@ -15,6 +15,8 @@ use crate::{Mutant, Mutants};
 pub struct Semantics {
     /// Does the concurrency limit govern grants? (KQ-02, KQ-08, KQ-09, DIS-18)
     pub limit: Limit,
+    /// Does a dequeue that would not wait get a packet at the limit? (KQ-09, OPEN-1)
+    pub poll_at_limit: PollAtLimit,
     /// Which blocked dequeuer is released first? (WAIT-01)
     pub waiter_order: WaiterOrder,
     /// How does a packet get from an insert to a blocked dequeuer? (KQ-02, WAIT-03)
@@ -68,6 +70,20 @@ pub enum Limit {
     Ignored,
 }
 
+/// See [`Semantics::poll_at_limit`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
+pub enum PollAtLimit {
+    /// No: it needs a free slot like any other, and times out.
+    Refused,
+    /// Yes: it takes the packet, and the caller counts above the limit.
+    Served,
+}
+
 /// See [`Semantics::waiter_order`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(
@@ -110,6 +126,9 @@ pub enum HandOff {
 pub enum DirectWait {
     /// A packet that stays in the queue wakes all of them; one that is handed to a dequeuer, none.
     All,
+    /// A packet that stays in the queue wakes the one that has waited longest; one that is handed
+    /// to a dequeuer, none.
+    One,
     /// As `All`, and a packet handed to a dequeuer also wakes the one that has waited longest.
     AllAndOneOnHandOff,
     /// Direct waiters and dequeuers stand in one line, and a packet wakes the first in it.
@@ -140,6 +159,8 @@ pub enum OnClose {
 pub enum BatchWake {
     /// Exactly the packet that it was handed.
     ExactlyOne,
+    /// That packet and all that are queued when it returns, up to its maximum.
+    AllQueued,
     /// That packet and any number of those that are queued when it returns, up to its maximum.
     UpToMaximum,
 }
@@ -236,6 +257,7 @@ impl Semantics {
     /// The newest Windows: the default of everything.
     pub const WINDOWS: Self = Self {
         limit: Limit::Enforced,
+        poll_at_limit: PollAtLimit::Refused,
         waiter_order: WaiterOrder::Lifo,
         hand_off: HandOff::Owned,
         direct_wait: DirectWait::All,

@@ -10,7 +10,7 @@ use crate::{
     Observer, Origin, Outcome, Packet, Packets, Port, PortId, PortLife, Returned, System, ThreadId,
     ThreadState, Timeout, Value, WaitPhase,
     object::Kind,
-    profile::{BatchWake, DirectWait, HandOff, Limit, OnClose, SelfInsert, WaiterOrder},
+    profile::{BatchWake, DirectWait, HandOff, Limit, OnClose, PollAtLimit, SelfInsert, WaiterOrder},
     rules,
 };
 
@@ -545,9 +545,12 @@ impl System {
         o: &mut O,
     ) -> Decision {
         let port = dequeue.port;
+        let served = self.semantics.poll_at_limit == PollAtLimit::Served
+            && dequeue.timeout == Timeout::Zero;
         o.rule(rules::KQ_10);
         if !self.ports[port.index()].queue.is_empty() {
             if self.has_slot(port, o)
+                || served
                 || self.is_broken(Mutant::DequeueIgnoresLimit, o)
                 || dequeue.max > 1 && self.is_broken(Mutant::BatchIgnoresLimit, o)
             {
@@ -788,11 +791,19 @@ impl System {
                 max,
                 phase: DequeuePhase::Granted(_),
                 ..
-            }) if self.semantics.batch_wake == BatchWake::UpToMaximum => {
+            }) if self.semantics.batch_wake != BatchWake::ExactlyOne => {
                 let queued = self.ports[port.index()].queue.len();
                 u16::try_from(queued).unwrap_or(u16::MAX).min(max - 1)
             }
             _ => 0,
+        }
+    }
+
+    /// The fewest that it collects: none, or as many as it can.
+    pub fn least_more(&self, thread: ThreadId) -> u16 {
+        match self.semantics.batch_wake {
+            BatchWake::AllQueued => self.most_more(thread),
+            BatchWake::ExactlyOne | BatchWake::UpToMaximum => 0,
         }
     }
 
@@ -842,6 +853,11 @@ impl System {
                     self.threads[thread.index()].frame = Frame::User;
                     self.delete_if_unreferenced(port, o);
                     return Outcome::Returned(Returned::new(api, status));
+                }
+                if self.semantics.hand_off == HandOff::WakeAndRetry
+                    && self.semantics.batch_wake == BatchWake::ExactlyOne
+                {
+                    dequeue.max = 1;
                 }
                 self.enter_queue(thread, port, o);
                 match self.decide(thread, &mut dequeue, o) {

@@ -214,7 +214,7 @@ impl System {
         self.thread_ids().flat_map(move |id| {
             let thread = self.thread(id);
             let returns = thread.can_return().then(|| {
-                (0..=self.most_more(id)).map(move |more| Action::Return { thread: id, more })
+                (self.least_more(id)..=self.most_more(id)).map(move |more| Action::Return { thread: id, more })
             });
             let suspension = (thread.suspend_pending && thread.state == ThreadState::Running)
                 .then_some(Action::SuspensionRuns(id));
@@ -274,6 +274,9 @@ impl System {
                 )?;
                 if more > self.most_more(thread) {
                     return Err(NotEnabled("there are not so many packets to collect"));
+                }
+                if more < self.least_more(thread) {
+                    return Err(NotEnabled("it collects all packets that are queued"));
                 }
                 Ok(())
             }

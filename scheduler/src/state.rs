@@ -382,7 +382,7 @@ impl State {
                             choices.push(Choice::Step(id));
                         }
                     } else {
-                        for more in 0..=self.system.most_more(id) {
+                        for more in self.system.least_more(id)..=self.system.most_more(id) {
                             choices.push(Choice::Return(id, more));
                         }
                     }
