@@ -3,6 +3,7 @@
 //! Each subcommand is a file. What they share is here: the exit codes, how a scenario is found,
 //! how results are written.
 
+mod answers;
 mod check;
 mod drive;
 mod record;

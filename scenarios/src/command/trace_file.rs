@@ -77,6 +77,7 @@ impl Write for Sink {
 }
 
 /// Writes a whole trace.
+#[cfg(windows)]
 pub(super) fn write(path: &Path, trace: &Trace) -> io::Result<()> {
     let file = TraceFile::create(path, &trace.header)?;
     write_events(file, trace)
