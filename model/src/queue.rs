@@ -10,7 +10,9 @@ use crate::{
     Observer, Origin, Outcome, Packet, Packets, Port, PortId, PortLife, Returned, System, ThreadId,
     ThreadState, Timeout, Value, WaitPhase,
     object::Kind,
-    profile::{BatchWake, DirectWait, HandOff, Limit, OnClose, PollAtLimit, SelfInsert, WaiterOrder},
+    profile::{
+        BatchWake, DirectWait, HandOff, Limit, OnClose, PollAtLimit, SelfInsert, WaiterOrder,
+    },
     rules,
 };
 
@@ -545,8 +547,8 @@ impl System {
         o: &mut O,
     ) -> Decision {
         let port = dequeue.port;
-        let served = self.semantics.poll_at_limit == PollAtLimit::Served
-            && dequeue.timeout == Timeout::Zero;
+        let served =
+            self.semantics.poll_at_limit == PollAtLimit::Served && dequeue.timeout == Timeout::Zero;
         o.rule(rules::KQ_10);
         if !self.ports[port.index()].queue.is_empty() {
             if self.has_slot(port, o)

@@ -214,7 +214,8 @@ impl System {
         self.thread_ids().flat_map(move |id| {
             let thread = self.thread(id);
             let returns = thread.can_return().then(|| {
-                (self.least_more(id)..=self.most_more(id)).map(move |more| Action::Return { thread: id, more })
+                (self.least_more(id)..=self.most_more(id))
+                    .map(move |more| Action::Return { thread: id, more })
             });
             let suspension = (thread.suspend_pending && thread.state == ThreadState::Running)
                 .then_some(Action::SuspensionRuns(id));

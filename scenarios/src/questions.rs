@@ -39,6 +39,8 @@ pub struct Answer {
     pub letter: char,
     /// What it says, as a sentence.
     pub says: &'static str,
+    /// What follows for programs and for the model.
+    pub means: &'static str,
     /// It allows what the answers before it say, too: a recording that those explain is no
     /// evidence for it.
     pub allows_others: bool,
@@ -46,10 +48,16 @@ pub struct Answer {
     pub apply: fn(&mut Semantics),
 }
 
-const fn answer(letter: char, says: &'static str, apply: fn(&mut Semantics)) -> Answer {
+const fn answer(
+    letter: char,
+    says: &'static str,
+    means: &'static str,
+    apply: fn(&mut Semantics),
+) -> Answer {
     Answer {
         letter,
         says,
+        means,
         allows_others: false,
         apply,
     }
@@ -64,6 +72,7 @@ pub static QUESTIONS: &[Question] = &[
             answer(
                 'A',
                 "A poll at the limit is refused: it times out, and the packet stays.",
+                "The port decides as in NT 5, and KQ-09 is measured. A server that drains its port with polls gets nothing from it while its workers fill the limit.",
                 |semantics| {
                     semantics.limit = Limit::Enforced;
                     semantics.poll_at_limit = PollAtLimit::Refused;
@@ -72,6 +81,7 @@ pub static QUESTIONS: &[Question] = &[
             answer(
                 'B',
                 "A poll at the limit gets the packet.",
+                "KQ-09 is wrong for this kernel. More threads than the limit can be active without any of them having blocked.",
                 |semantics| semantics.poll_at_limit = PollAtLimit::Served,
             ),
         ],
@@ -86,11 +96,13 @@ pub static QUESTIONS: &[Question] = &[
             answer(
                 'A',
                 "A dequeuer that was interrupted blocks anew, as the one that blocked last.",
+                "KQ-12 holds as in NT 5: a debugger or a profiler that suspends waiters changes which of them is served next.",
                 |semantics| semantics.suspended_waiter = SuspendedWaiter::LeavesStack,
             ),
             answer(
                 'B',
                 "A dequeuer that was interrupted keeps its place.",
+                "KQ-12 is wrong for this kernel: the order of waiters is that of their calls, whatever interrupts them.",
                 |semantics| semantics.suspended_waiter = SuspendedWaiter::KeepsPlace,
             ),
         ],
@@ -105,11 +117,13 @@ pub static QUESTIONS: &[Question] = &[
             answer(
                 'A',
                 "A batch dequeuer that was woken returns with one packet.",
+                "Batches form only while a server lags behind: a woken GetQueuedCompletionStatusEx costs a call for each packet.",
                 |semantics| semantics.batch_wake = BatchWake::ExactlyOne,
             ),
             answer(
                 'B',
                 "A batch dequeuer that was woken returns with all that are queued.",
+                "A woken batch dequeuer takes the backlog along under its one slot, as one that did not wait does.",
                 |semantics| semantics.batch_wake = BatchWake::AllQueued,
             ),
             Answer {
@@ -117,6 +131,7 @@ pub static QUESTIONS: &[Question] = &[
                 ..answer(
                     'C',
                     "A batch dequeuer that was woken returns with one packet or more: it varies.",
+                    "Something besides the queue decides, and the model's freedom (GQX-07) is right.",
                     |semantics| semantics.batch_wake = BatchWake::UpToMaximum,
                 )
             },
@@ -131,6 +146,7 @@ pub static QUESTIONS: &[Question] = &[
             answer(
                 'A',
                 "A suspended thread counts no longer when SuspendThread has returned.",
+                "The suspension reaches the thread before the call returns, or as good as: CONC-11 needs no step of its own.",
                 |semantics| semantics.suspend = Suspend::Immediate,
             ),
             Answer {
@@ -138,6 +154,7 @@ pub static QUESTIONS: &[Question] = &[
                 ..answer(
                     'B',
                     "A suspended thread may count for a while after SuspendThread has returned.",
+                    "The suspension is an APC that reaches the thread later, as in the model. Until then its slot is taken.",
                     |semantics| semantics.suspend = Suspend::AtApcPoint,
                 )
             },
@@ -153,16 +170,19 @@ pub static QUESTIONS: &[Question] = &[
             answer(
                 'A',
                 "A packet that is queued at the limit releases all direct waiters.",
+                "PORT-18 holds at the limit too: the handle is signaled while packets are queued, whoever may take them.",
                 |semantics| semantics.direct_wait = DirectWait::All,
             ),
             answer(
                 'B',
                 "A packet that is queued at the limit releases one direct waiter.",
+                "A direct wait at the limit is like one on a synchronization event: a second direct waiter needs a second packet.",
                 |semantics| semantics.direct_wait = DirectWait::One,
             ),
             answer(
                 'C',
                 "Direct waiters stand in one line with dequeuers, and a packet wakes the first.",
+                "PORT-17 to PORT-19 are wrong for this kernel: a direct waiter can swallow the waking of a dequeuer.",
                 |semantics| {
                     semantics.direct_wait = DirectWait::SharedLine;
                     semantics.hand_off = HandOff::WakeAndRetry;
@@ -179,12 +199,14 @@ pub static QUESTIONS: &[Question] = &[
             answer(
                 'A',
                 "A post by a member that has just polled wakes a waiter, as any post does.",
+                "What ReactOS does is its own; the Windows profiles are right.",
                 |semantics| semantics.self_insert = SelfInsert::InsideWait,
             ),
             answer(
                 'B',
                 "A post by a member that has just polled wakes no waiter until the member blocks \
                  or ends.",
+                "The wait reason goes stale here as in ReactOS (OPEN-11): a worker that polls, and posts to its own port, may keep its colleagues asleep beside work.",
                 |semantics| semantics.self_insert = SelfInsert::StaleWaitReason,
             ),
         ],

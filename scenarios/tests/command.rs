@@ -193,18 +193,30 @@ fn traces_are_compressed_by_name_and_read_by_content() {
 #[test]
 fn recordings_answer_open_questions() {
     let said = exits(&["check", "--open-questions"], 0);
-    assert!(said.starts_with("Wine 8.0 answers:\nOPEN-1   B. "), "{said}");
+    assert!(
+        said.starts_with("Wine 8.0 answers:\nOPEN-1   B. "),
+        "{said}"
+    );
     let json = exits(&["check", "--open-questions", "--format", "json"], 0);
     let json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
     assert_eq!(json["kernels"][0]["questions"][0]["answers"][0], "B");
 
     let about_something_else = file("something-else.jsonl", b"");
-    exits(&["run", "lifo-release", "--trace", &about_something_else], 0);
+    exits(
+        &["run", "lifo-release", "--trace", &about_something_else],
+        0,
+    );
     let said = exits(&["check", "--open-questions", &about_something_else], 2);
-    assert!(said.contains("those are refused-at-limit, open-2-"), "{said}");
+    assert!(
+        said.contains("those are refused-at-limit, open-2-"),
+        "{said}"
+    );
     let said = exits(&["check", "--open-questions", "Cargo.toml"], 2);
     assert!(said.contains("Is this the right file?"), "{said}");
 
     let said = exits(&["rules", "OPEN-1"], 0);
-    assert!(said.contains("answer B   A poll at the limit gets the packet."), "{said}");
+    assert!(
+        said.contains("answer B   A poll at the limit gets the packet."),
+        "{said}"
+    );
 }

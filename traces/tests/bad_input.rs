@@ -304,7 +304,10 @@ fn compressed_files() {
     let mut damaged = whole.clone();
     damaged[40] ^= 0x55;
     let error = Trace::read(&damaged[..]).unwrap_err().to_string();
-    assert!(error.contains("compressed with gzip, and damaged"), "{error}");
+    assert!(
+        error.contains("compressed with gzip, and damaged"),
+        "{error}"
+    );
     let (_, error) = read(compress(b"hello\n"));
     assert!(error.to_string().contains("it is not even JSON"), "{error}");
 

@@ -204,7 +204,8 @@ fn experiment_in_full(out: &mut impl Write, experiment: &Question) -> std::io::R
     let width = super::terminal_width().saturating_sub(13).max(30);
     writeln!(out, "  {:<11}{}", "scenario", experiment.scenario)?;
     for answer in experiment.answers {
-        let says = super::wrapped(answer.says, width, 13);
+        let says = format!("{} {}", answer.says, answer.means);
+        let says = super::wrapped(&says, width, 13);
         writeln!(out, "  {:<11}{says}", format!("answer {}", answer.letter))?;
     }
     if experiment.untold.is_empty() {
@@ -223,7 +224,7 @@ fn other_json(id: &str) -> Option<serde_json::Value> {
         if let Some(experiment) = questions::find(id) {
             let answers = experiment.answers.iter();
             let answers: Vec<_> = answers
-                .map(|answer| serde_json::json!({ "answer": answer.letter, "says": answer.says }))
+                .map(|answer| serde_json::json!({ "answer": answer.letter, "says": answer.says, "means": answer.means }))
                 .collect();
             value["scenario"] = experiment.scenario.into();
             value["answers"] = answers.into();
