@@ -29,6 +29,8 @@ pub struct Semantics {
     pub on_rundown: OnClose,
     /// How many packets does a batch dequeuer return with after it was woken? (GQX-07, OPEN-3)
     pub batch_wake: BatchWake,
+    /// Does a batch dequeuer take its packets in one step? (GQX-01)
+    pub batch_take: BatchTake,
     /// Does a pending user APC come before a packet if the caller is not yet associated with the
     /// port? (APC-01, THR-09, DIS-11)
     pub apc_before_association: bool,
@@ -165,6 +167,22 @@ pub enum BatchWake {
     UpToMaximum,
 }
 
+/// See [`Semantics::batch_take`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
+pub enum BatchTake {
+    /// Yes: nobody comes between.
+    AtOnce,
+    /// No: packet after packet, until the queue is empty or it has its maximum. What others do
+    /// meanwhile comes between: it may get what was posted after its first, and miss what another
+    /// took.
+    OneByOne,
+}
+
 /// See [`Semantics::suspend`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(
@@ -264,6 +282,7 @@ impl Semantics {
         on_close: OnClose::Abandon,
         on_rundown: OnClose::Abandon,
         batch_wake: BatchWake::UpToMaximum,
+        batch_take: BatchTake::AtOnce,
         apc_before_association: true,
         apc_returns_true: false,
         removed_on_timeout: 0,
@@ -371,6 +390,7 @@ impl Profile {
             limit: Limit::Ignored,
             waiter_order: WaiterOrder::Fifo,
             hand_off: HandOff::WakeAndRetry,
+            batch_take: BatchTake::OneByOne,
             direct_wait: DirectWait::SharedLine,
             on_close: OnClose::KeepWaiting,
             on_rundown: OnClose::KeepWaiting,

@@ -11,15 +11,19 @@ use crate::{
     ThreadState, Timeout, Value, WaitPhase,
     object::Kind,
     profile::{
-        BatchWake, DirectWait, HandOff, Limit, OnClose, PollAtLimit, SelfInsert, WaiterOrder,
+        BatchTake, BatchWake, DirectWait, HandOff, Limit, OnClose, PollAtLimit, SelfInsert,
+        WaiterOrder,
     },
     rules,
+    system::Taken,
 };
 
 /// What a look at the queue came to.
 enum Decision {
     /// These packets are the caller's, under one slot.
     Packets(Packets),
+    /// The caller has a packet and looks for more in a step of its own.
+    TakesMore,
     /// A user APC comes first.
     Alerted,
     /// The time is up.
@@ -479,7 +483,7 @@ impl System {
             Decision::Alerted => self.dequeue_result(thread, api, NtStatus::USER_APC, o),
             Decision::TimedOut => self.dequeue_result(thread, api, NtStatus::TIMEOUT, o),
             Decision::Refused(status) => Outcome::Returned(Returned::new(api, status)),
-            Decision::Blocks => Outcome::Blocked,
+            Decision::TakesMore | Decision::Blocks => Outcome::Blocked,
         }
     }
 
@@ -579,6 +583,12 @@ impl System {
                 let most = self.most_at_once(port, dequeue.max, o);
                 if !self.is_broken(Mutant::TakeDoesNotCount, o) {
                     self.count(thread);
+                }
+                if self.semantics.batch_take == BatchTake::OneByOne && dequeue.max > 1 {
+                    dequeue.phase = DequeuePhase::Taking;
+                    self.threads[thread.index()].frame = Frame::Dequeue(*dequeue);
+                    self.take_one(thread, port, o);
+                    return Decision::TakesMore;
                 }
                 let packets = self.take(thread, port, most, o);
                 return Decision::Packets(packets);
@@ -713,6 +723,33 @@ impl System {
             packets.reverse();
         }
         packets
+    }
+
+    /// Takes the packet at the head for a batch dequeuer, which keeps it until it returns.
+    fn take_one<O: Observer>(&mut self, thread: ThreadId, port: PortId, o: &mut O) {
+        let packets = self.take(thread, port, 1, o);
+        let taken = packets.into_iter().map(|packet| Taken { thread, packet });
+        self.taken.extend(taken);
+    }
+
+    /// A batch dequeuer that takes packet after packet looks again. It returns when it has its
+    /// maximum or finds nothing.
+    fn take_more<O: Observer>(&mut self, thread: ThreadId, dequeue: Dequeue, o: &mut O) -> Outcome {
+        let port = dequeue.port;
+        let mine = |taken: &&Taken| taken.thread == thread;
+        let full = self.taken.iter().filter(mine).count() >= dequeue.max.into();
+        let refers = self.still_refers(thread, dequeue.handle, port).is_ok();
+        if !full && refers && !self.ports[port.index()].queue.is_empty() {
+            o.rule(rules::GQX_07);
+            self.take_one(thread, port, o);
+            return Outcome::Blocked;
+        }
+        let packets = self.taken.iter().filter(mine);
+        let packets: Packets = packets.map(|taken| taken.packet).collect();
+        self.taken.retain(|taken| taken.thread != thread);
+        self.threads[thread.index()].frame = Frame::User;
+        self.delete_if_unreferenced(port, o);
+        Outcome::Returned(Returned::taken(dequeue.api, packets, o))
     }
 
     /// A dequeue returns without a packet: what it says, and the APCs that run on the way.
@@ -874,9 +911,10 @@ impl System {
                         NtStatus::TIMEOUT
                     }
                     Decision::Refused(status) => status,
-                    Decision::Blocks => return Outcome::Blocked,
+                    Decision::TakesMore | Decision::Blocks => return Outcome::Blocked,
                 }
             }
+            DequeuePhase::Taking => return self.take_more(thread, dequeue, o),
             DequeuePhase::TimedOut => NtStatus::TIMEOUT,
             DequeuePhase::Alerted => NtStatus::USER_APC,
             DequeuePhase::Interrupted => {
