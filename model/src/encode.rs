@@ -304,7 +304,7 @@ impl System {
             .map(|table| (1 + table.places().len() * 2) * NUMBER)
             .sum();
         let others = self.files.len() * 5 + self.requests.len() * 5 + self.apcs.len() * 2;
-        let taken = self.taken.len() * (NUMBER + PACKET);
+        let taken = self.collected.len() * (NUMBER + PACKET);
         self.threads.len() * (6 + 5 * NUMBER + PACKET)
             + ports
             + objects
@@ -329,7 +329,7 @@ impl System {
             && self.files.is_empty()
             && self.requests.is_empty()
             && self.apcs.is_empty()
-            && self.taken.is_empty())
+            && self.collected.is_empty())
             || self.next_request != 1;
         to.byte(has_rare.into());
         if has_rare {
@@ -397,8 +397,8 @@ impl System {
             to.index(apc.thread.index());
             to.number(apc.apc.into());
         }
-        to.index(self.taken.len());
-        for taken in &self.taken {
+        to.index(self.collected.len());
+        for taken in &self.collected {
             to.index(taken.thread.index());
             to.packet(&taken.packet);
         }

@@ -128,9 +128,6 @@ pub enum HandOff {
 pub enum DirectWait {
     /// A packet that stays in the queue wakes all of them; one that is handed to a dequeuer, none.
     All,
-    /// A packet that stays in the queue wakes the one that has waited longest; one that is handed
-    /// to a dequeuer, none.
-    One,
     /// As `All`, and a packet handed to a dequeuer also wakes the one that has waited longest.
     AllAndOneOnHandOff,
     /// Direct waiters and dequeuers stand in one line, and a packet wakes the first in it.

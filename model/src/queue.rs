@@ -729,7 +729,7 @@ impl System {
     fn take_one<O: Observer>(&mut self, thread: ThreadId, port: PortId, o: &mut O) {
         let packets = self.take(thread, port, 1, o);
         let taken = packets.into_iter().map(|packet| Taken { thread, packet });
-        self.taken.extend(taken);
+        self.collected.extend(taken);
     }
 
     /// A batch dequeuer that takes packet after packet looks again. It returns when it has its
@@ -737,19 +737,19 @@ impl System {
     fn take_more<O: Observer>(&mut self, thread: ThreadId, dequeue: Dequeue, o: &mut O) -> Outcome {
         let port = dequeue.port;
         let mine = |taken: &&Taken| taken.thread == thread;
-        let full = self.taken.iter().filter(mine).count() >= dequeue.max.into();
+        let full = self.collected.iter().filter(mine).count() >= dequeue.max.into();
         let refers = self.still_refers(thread, dequeue.handle, port).is_ok();
         if !full && refers && !self.ports[port.index()].queue.is_empty() {
             o.rule(rules::GQX_07);
             self.take_one(thread, port, o);
             return Outcome::Blocked;
         }
-        let packets = self.taken.iter().filter(mine);
+        let packets = self.collected.iter().filter(mine);
         let packets: Packets = packets.map(|taken| taken.packet).collect();
-        self.taken.retain(|taken| taken.thread != thread);
+        self.collected.retain(|taken| taken.thread != thread);
         self.threads[thread.index()].frame = Frame::User;
         self.delete_if_unreferenced(port, o);
-        Outcome::Returned(Returned::taken(dequeue.api, packets, o))
+        Outcome::Returned(self.taken(dequeue.api, packets, o))
     }
 
     /// A dequeue returns without a packet: what it says, and the APCs that run on the way.

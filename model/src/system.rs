@@ -26,7 +26,7 @@ pub struct System {
     pub(crate) next_request: u32,
     pub(crate) apcs: Vec<UserApc>,
     /// What batch dequeues that take packet after packet have taken so far.
-    pub(crate) taken: Vec<Taken>,
+    pub(crate) collected: Vec<Taken>,
 }
 
 crate::clone_field_wise!(System {
@@ -42,7 +42,7 @@ crate::clone_field_wise!(System {
     files,
     requests,
     apcs,
-    taken,
+    collected,
 });
 
 /// A user APC that is pending.
@@ -79,7 +79,7 @@ impl System {
             requests: Vec::new(),
             next_request: 1,
             apcs: Vec::new(),
-            taken: Vec::new(),
+            collected: Vec::new(),
         }
     }
 

@@ -5,7 +5,7 @@ mod lab;
 
 use iocp_model::{
     Access, Call, DeviceAnswer, Event, Handle, Kind, NameId, NtStatus, Object, PortLife, Profile,
-    Semantics, Timeout, profile::DirectWait,
+    Timeout,
 };
 use lab::{Door, Lab, packet};
 
@@ -511,34 +511,6 @@ fn port_18_a_queued_packet_wakes_all_direct_waiters() {
         lab.returns(thread).succeeds();
     }
     lab.is(0, [1], []);
-}
-
-/// PORT-18: a kernel that releases one at a time releases the one that has waited longest.
-#[test]
-fn port_18_one_at_a_time() {
-    let semantics = Semantics {
-        direct_wait: DirectWait::One,
-        ..Semantics::WINDOWS
-    };
-    let mut lab = Lab::of(
-        Profile {
-            semantics,
-            ..Profile::default()
-        },
-        1,
-    );
-    let [dequeuer, first, second] = lab.threads();
-    let port = lab.here().handle;
-    for thread in [first, second] {
-        lab.wait_for(thread, port, Timeout::Infinite).blocks();
-    }
-    lab.post(1).is_queued();
-    lab.returns(first).succeeds();
-    lab.returns(second).is_not_enabled();
-    lab.get(dequeuer).gets(1);
-    lab.enter([dequeuer]);
-    lab.post(2).goes_to(dequeuer);
-    lab.returns(second).is_not_enabled();
 }
 
 /// PORT-18: in Wine dequeuers and direct waiters stand in one line, and a packet wakes the first.

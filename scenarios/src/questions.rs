@@ -6,7 +6,7 @@
 //! checker does, and what the answers mean is in the model alone.
 
 use iocp_model::{
-    Profile, Semantics,
+    Mutant, Profile, Semantics,
     profile::{
         BatchWake, DirectWait, HandOff, Limit, PollAtLimit, SelfInsert, Suspend, SuspendedWaiter,
     },
@@ -177,7 +177,10 @@ pub static QUESTIONS: &[Question] = &[
                 'B',
                 "A packet that is queued at the limit releases one direct waiter.",
                 "A direct wait at the limit is like one on a synchronization event: a second direct waiter needs a second packet.",
-                |semantics| semantics.direct_wait = DirectWait::One,
+                |semantics| {
+                    semantics.direct_wait = DirectWait::All;
+                    semantics.mutants.insert(Mutant::PostWakesOneDirectWaiter);
+                },
             ),
             answer(
                 'C',
