@@ -37,7 +37,10 @@ fn recordings(workspace: &Path) -> String {
     let folder = workspace.join("traces/recordings");
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut list = String::from("&[\n");
-    for path in files(&folder, "jsonl") {
+    let mut recordings = files(&folder, "jsonl");
+    recordings.extend(files(&folder, "gz"));
+    recordings.sort();
+    for path in recordings {
         println!("cargo::rerun-if-changed={}", path.display());
         let name = path
             .file_name()

@@ -242,6 +242,7 @@ fn dequeue_phase(phase: DequeuePhase) -> u8 {
         DequeuePhase::TimedOut => 3,
         DequeuePhase::Alerted => 4,
         DequeuePhase::Abandoned => 5,
+        DequeuePhase::Taking => 6,
     }
 }
 
@@ -303,11 +304,13 @@ impl System {
             .map(|table| (1 + table.places().len() * 2) * NUMBER)
             .sum();
         let others = self.files.len() * 5 + self.requests.len() * 5 + self.apcs.len() * 2;
+        let taken = self.collected.len() * (NUMBER + PACKET);
         self.threads.len() * (6 + 5 * NUMBER + PACKET)
             + ports
             + objects
             + handles
-            + (8 + others) * NUMBER
+            + taken
+            + (9 + others) * NUMBER
     }
 
     /// Writes the state, as [`encode`](Self::encode) does.
@@ -325,7 +328,8 @@ impl System {
         let has_rare = !(self.objects.is_empty()
             && self.files.is_empty()
             && self.requests.is_empty()
-            && self.apcs.is_empty())
+            && self.apcs.is_empty()
+            && self.collected.is_empty())
             || self.next_request != 1;
         to.byte(has_rare.into());
         if has_rare {
@@ -392,6 +396,11 @@ impl System {
         for apc in &self.apcs {
             to.index(apc.thread.index());
             to.number(apc.apc.into());
+        }
+        to.index(self.collected.len());
+        for taken in &self.collected {
+            to.index(taken.thread.index());
+            to.packet(&taken.packet);
         }
     }
 }

@@ -15,6 +15,8 @@ use crate::{Mutant, Mutants};
 pub struct Semantics {
     /// Does the concurrency limit govern grants? (KQ-02, KQ-08, KQ-09, DIS-18)
     pub limit: Limit,
+    /// Does a dequeue that would not wait get a packet at the limit? (KQ-09, OPEN-1)
+    pub poll_at_limit: PollAtLimit,
     /// Which blocked dequeuer is released first? (WAIT-01)
     pub waiter_order: WaiterOrder,
     /// How does a packet get from an insert to a blocked dequeuer? (KQ-02, WAIT-03)
@@ -27,6 +29,8 @@ pub struct Semantics {
     pub on_rundown: OnClose,
     /// How many packets does a batch dequeuer return with after it was woken? (GQX-07, OPEN-3)
     pub batch_wake: BatchWake,
+    /// Does a batch dequeuer take its packets in one step? (GQX-01)
+    pub batch_take: BatchTake,
     /// Does a pending user APC come before a packet if the caller is not yet associated with the
     /// port? (APC-01, THR-09, DIS-11)
     pub apc_before_association: bool,
@@ -66,6 +70,20 @@ pub enum Limit {
     Enforced,
     /// The value is taken and forgotten.
     Ignored,
+}
+
+/// See [`Semantics::poll_at_limit`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
+pub enum PollAtLimit {
+    /// No: it needs a free slot like any other, and times out.
+    Refused,
+    /// Yes: it takes the packet, and the caller counts above the limit.
+    Served,
 }
 
 /// See [`Semantics::waiter_order`].
@@ -140,8 +158,26 @@ pub enum OnClose {
 pub enum BatchWake {
     /// Exactly the packet that it was handed.
     ExactlyOne,
+    /// That packet and all that are queued when it returns, up to its maximum.
+    AllQueued,
     /// That packet and any number of those that are queued when it returns, up to its maximum.
     UpToMaximum,
+}
+
+/// See [`Semantics::batch_take`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
+pub enum BatchTake {
+    /// Yes: nobody comes between.
+    AtOnce,
+    /// No: packet after packet, until the queue is empty or it has its maximum. What others do
+    /// meanwhile comes between: it may get what was posted after its first, and miss what another
+    /// took.
+    OneByOne,
 }
 
 /// See [`Semantics::suspend`].
@@ -236,12 +272,14 @@ impl Semantics {
     /// The newest Windows: the default of everything.
     pub const WINDOWS: Self = Self {
         limit: Limit::Enforced,
+        poll_at_limit: PollAtLimit::Refused,
         waiter_order: WaiterOrder::Lifo,
         hand_off: HandOff::Owned,
         direct_wait: DirectWait::All,
         on_close: OnClose::Abandon,
         on_rundown: OnClose::Abandon,
         batch_wake: BatchWake::UpToMaximum,
+        batch_take: BatchTake::AtOnce,
         apc_before_association: true,
         apc_returns_true: false,
         removed_on_timeout: 0,
@@ -349,6 +387,7 @@ impl Profile {
             limit: Limit::Ignored,
             waiter_order: WaiterOrder::Fifo,
             hand_off: HandOff::WakeAndRetry,
+            batch_take: BatchTake::OneByOne,
             direct_wait: DirectWait::SharedLine,
             on_close: OnClose::KeepWaiting,
             on_rundown: OnClose::KeepWaiting,

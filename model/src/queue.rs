@@ -10,14 +10,20 @@ use crate::{
     Observer, Origin, Outcome, Packet, Packets, Port, PortId, PortLife, Returned, System, ThreadId,
     ThreadState, Timeout, Value, WaitPhase,
     object::Kind,
-    profile::{BatchWake, DirectWait, HandOff, Limit, OnClose, SelfInsert, WaiterOrder},
+    profile::{
+        BatchTake, BatchWake, DirectWait, HandOff, Limit, OnClose, PollAtLimit, SelfInsert,
+        WaiterOrder,
+    },
     rules,
+    system::Taken,
 };
 
 /// What a look at the queue came to.
 enum Decision {
     /// These packets are the caller's, under one slot.
     Packets(Packets),
+    /// The caller has a packet and looks for more in a step of its own.
+    TakesMore,
     /// A user APC comes first.
     Alerted,
     /// The time is up.
@@ -490,7 +496,7 @@ impl System {
             Decision::Alerted => self.dequeue_result(thread, api, NtStatus::USER_APC, o),
             Decision::TimedOut => self.dequeue_result(thread, api, NtStatus::TIMEOUT, o),
             Decision::Refused(status) => Outcome::Returned(Returned::new(api, status)),
-            Decision::Blocks => Outcome::Blocked,
+            Decision::TakesMore | Decision::Blocks => Outcome::Blocked,
         }
     }
 
@@ -558,9 +564,12 @@ impl System {
         o: &mut O,
     ) -> Decision {
         let port = dequeue.port;
+        let served =
+            self.semantics.poll_at_limit == PollAtLimit::Served && dequeue.timeout == Timeout::Zero;
         o.rule(rules::KQ_10);
         if !self.ports[port.index()].queue.is_empty() {
             if self.has_slot(port, o)
+                || served
                 || self.is_broken(Mutant::DequeueIgnoresLimit, o)
                 || dequeue.max > 1 && self.is_broken(Mutant::BatchIgnoresLimit, o)
             {
@@ -587,6 +596,12 @@ impl System {
                 let most = self.most_at_once(port, dequeue.max, o);
                 if !self.is_broken(Mutant::TakeDoesNotCount, o) {
                     self.count(thread);
+                }
+                if self.semantics.batch_take == BatchTake::OneByOne && dequeue.max > 1 {
+                    dequeue.phase = DequeuePhase::Taking;
+                    self.threads[thread.index()].frame = Frame::Dequeue(*dequeue);
+                    self.take_one(thread, port, o);
+                    return Decision::TakesMore;
                 }
                 let packets = self.take(thread, port, most, o);
                 return Decision::Packets(packets);
@@ -723,6 +738,33 @@ impl System {
         packets
     }
 
+    /// Takes the packet at the head for a batch dequeuer, which keeps it until it returns.
+    fn take_one<O: Observer>(&mut self, thread: ThreadId, port: PortId, o: &mut O) {
+        let packets = self.take(thread, port, 1, o);
+        let taken = packets.into_iter().map(|packet| Taken { thread, packet });
+        self.collected.extend(taken);
+    }
+
+    /// A batch dequeuer that takes packet after packet looks again. It returns when it has its
+    /// maximum or finds nothing.
+    fn take_more<O: Observer>(&mut self, thread: ThreadId, dequeue: Dequeue, o: &mut O) -> Outcome {
+        let port = dequeue.port;
+        let mine = |taken: &&Taken| taken.thread == thread;
+        let full = self.collected.iter().filter(mine).count() >= dequeue.max.into();
+        let refers = self.still_refers(thread, dequeue.handle, port).is_ok();
+        if !full && refers && !self.ports[port.index()].queue.is_empty() {
+            o.rule(rules::GQX_07);
+            self.take_one(thread, port, o);
+            return Outcome::Blocked;
+        }
+        let packets = self.collected.iter().filter(mine);
+        let packets: Packets = packets.map(|taken| taken.packet).collect();
+        self.collected.retain(|taken| taken.thread != thread);
+        self.threads[thread.index()].frame = Frame::User;
+        self.delete_if_unreferenced(port, o);
+        Outcome::Returned(self.taken(dequeue.api, packets, o))
+    }
+
     /// A dequeue returns without a packet: what it says, and the APCs that run on the way.
     fn dequeue_result<O: Observer>(
         &mut self,
@@ -801,11 +843,19 @@ impl System {
                 max,
                 phase: DequeuePhase::Granted(_),
                 ..
-            }) if self.semantics.batch_wake == BatchWake::UpToMaximum => {
+            }) if self.semantics.batch_wake != BatchWake::ExactlyOne => {
                 let queued = self.ports[port.index()].queue.len();
                 u16::try_from(queued).unwrap_or(u16::MAX).min(max - 1)
             }
             _ => 0,
+        }
+    }
+
+    /// The fewest that it collects: none, or as many as it can.
+    pub fn least_more(&self, thread: ThreadId) -> u16 {
+        match self.semantics.batch_wake {
+            BatchWake::AllQueued => self.most_more(thread),
+            BatchWake::ExactlyOne | BatchWake::UpToMaximum => 0,
         }
     }
 
@@ -856,6 +906,11 @@ impl System {
                     self.delete_if_unreferenced(port, o);
                     return Outcome::Returned(Returned::new(api, status));
                 }
+                if self.semantics.hand_off == HandOff::WakeAndRetry
+                    && self.semantics.batch_wake == BatchWake::ExactlyOne
+                {
+                    dequeue.max = 1;
+                }
                 self.enter_queue(thread, port, o);
                 match self.decide(thread, &mut dequeue, o) {
                     Decision::Packets(packets) => {
@@ -869,9 +924,10 @@ impl System {
                         NtStatus::TIMEOUT
                     }
                     Decision::Refused(status) => status,
-                    Decision::Blocks => return Outcome::Blocked,
+                    Decision::TakesMore | Decision::Blocks => return Outcome::Blocked,
                 }
             }
+            DequeuePhase::Taking => return self.take_more(thread, dequeue, o),
             DequeuePhase::TimedOut => NtStatus::TIMEOUT,
             DequeuePhase::Alerted => NtStatus::USER_APC,
             DequeuePhase::Interrupted => {

@@ -25,6 +25,8 @@ pub struct System {
     pub(crate) requests: Vec<Request>,
     pub(crate) next_request: u32,
     pub(crate) apcs: Vec<UserApc>,
+    /// What batch dequeues that take packet after packet have taken so far.
+    pub(crate) collected: Vec<Taken>,
 }
 
 crate::clone_field_wise!(System {
@@ -40,6 +42,7 @@ crate::clone_field_wise!(System {
     files,
     requests,
     apcs,
+    collected,
 });
 
 /// A user APC that is pending.
@@ -48,6 +51,14 @@ crate::clone_field_wise!(System {
 pub(crate) struct UserApc {
     pub(crate) thread: ThreadId,
     pub(crate) apc: u32,
+}
+
+/// A packet that is a batch dequeuer's, which has not returned with it yet.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Taken {
+    pub(crate) thread: ThreadId,
+    pub(crate) packet: crate::Packet,
 }
 
 /// A process, a thread, a port or another thing more than a system can hold (65,535 of each kind).
@@ -68,6 +79,7 @@ impl System {
             requests: Vec::new(),
             next_request: 1,
             apcs: Vec::new(),
+            collected: Vec::new(),
         }
     }
 
@@ -214,7 +226,8 @@ impl System {
         self.thread_ids().flat_map(move |id| {
             let thread = self.thread(id);
             let returns = thread.can_return().then(|| {
-                (0..=self.most_more(id)).map(move |more| Action::Return { thread: id, more })
+                (self.least_more(id)..=self.most_more(id))
+                    .map(move |more| Action::Return { thread: id, more })
             });
             let suspension = (thread.suspend_pending && thread.state == ThreadState::Running)
                 .then_some(Action::SuspensionRuns(id));
@@ -274,6 +287,9 @@ impl System {
                 )?;
                 if more > self.most_more(thread) {
                     return Err(NotEnabled("there are not so many packets to collect"));
+                }
+                if more < self.least_more(thread) {
+                    return Err(NotEnabled("it collects all packets that are queued"));
                 }
                 Ok(())
             }

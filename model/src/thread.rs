@@ -87,6 +87,8 @@ pub enum DequeuePhase {
     Interrupted,
     /// Handed a packet, which is its own from now on (WAIT-03).
     Granted(Packet),
+    /// It has packets and looks for more: a batch dequeue that takes them one by one.
+    Taking,
     /// Its time ran out.
     TimedOut,
     /// A user APC came.

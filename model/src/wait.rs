@@ -586,6 +586,7 @@ impl System {
             Frame::User => {}
         }
         self.apcs.retain(|apc| apc.thread != thread);
+        self.collected.retain(|taken| taken.thread != thread);
         if let Some(port) = member_of
             && !self.is_broken(Mutant::EndedThreadKeepsItsSlot, o)
         {

@@ -190,6 +190,96 @@ fn gqx_07_who_collects_no_more() {
     }
 }
 
+/// GQX-07: under the policy "all queued" it returns with all that it may take, and not with fewer.
+#[test]
+fn gqx_07_who_collects_all() {
+    let semantics = Semantics {
+        batch_wake: BatchWake::AllQueued,
+        ..Semantics::WINDOWS
+    };
+    let mut lab = Lab::of(
+        Profile {
+            semantics,
+            ..Profile::default()
+        },
+        1,
+    );
+    let [a] = lab.threads();
+    lab.get_many(a, 3, Timeout::Infinite).blocks();
+    lab.post(1).goes_to(a);
+    lab.clone().collects(a, 0).gets_all([1]);
+    for key in [2, 3, 4] {
+        lab.post(key).is_queued();
+    }
+    for more in [0, 1, 3] {
+        lab.collects(a, more).is_not_enabled();
+    }
+    lab.collects(a, 2).gets_all([1, 2, 3]);
+    lab.is(1, [4], []);
+}
+
+/// GQX-07: where a woken dequeuer looks again, "exactly one" is one.
+#[test]
+fn gqx_07_exactly_one_without_a_hand_off() {
+    for (batch_wake, taken) in [(BatchWake::ExactlyOne, 1), (BatchWake::UpToMaximum, 3)] {
+        let semantics = Semantics {
+            batch_wake,
+            ..Profile::WINE_8.semantics
+        };
+        let mut lab = Lab::of(
+            Profile {
+                semantics,
+                ..Profile::WINE_8
+            },
+            1,
+        );
+        let [a] = lab.threads();
+        lab.get_many(a, 8, Timeout::Infinite).blocks();
+        for key in [1, 2, 3] {
+            lab.post(key).is_queued();
+        }
+        for _ in 1..taken {
+            lab.returns(a).blocks();
+        }
+        if taken > 1 {
+            lab.returns(a).blocks();
+        }
+        let got = lab.returns(a).returned();
+        assert_eq!(got.packets.len(), taken);
+    }
+}
+
+/// GQX-01: in Wine a batch takes packet after packet, so that what others do comes between.
+#[test]
+fn gqx_01_in_wine_packet_after_packet() {
+    let mut lab = Lab::of(Profile::WINE_8, 1);
+    let [a, b, c] = lab.threads();
+    for key in [1, 2, 3, 4] {
+        lab.post(key).is_queued();
+    }
+    lab.get_many(a, 3, ZERO).blocks();
+    lab.get_many(b, 8, ZERO).blocks();
+    lab.is(2, [3, 4], []);
+    lab.returns(b).blocks();
+    lab.post(5).is_queued();
+    lab.returns(a).blocks();
+    lab.clone().kill(a);
+    lab.returns(b).blocks();
+    lab.post(6).is_queued();
+    lab.returns(a).blocks();
+    // It has its maximum, and does not look again.
+    lab.post(7).is_queued();
+    lab.returns(a).gets_all([1, 4, 6]);
+    lab.returns(b).blocks();
+    lab.returns(b).gets_all([2, 3, 5, 7]);
+    // What a thread had taken ends with it.
+    lab.post(8).is_queued();
+    lab.get_many(a, 8, ZERO).blocks();
+    lab.kill(a);
+    lab.poll(c).times_out();
+    lab.is(2, [], []);
+}
+
 /// GQX-09, KQ-09: with the slots filled by others a batch takes nothing; below the limit it takes
 /// all it may, under one slot.
 #[test]

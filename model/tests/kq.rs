@@ -3,8 +3,8 @@
 mod lab;
 
 use iocp_model::{
-    Action, Call, Event, Frame, Handle, NtStatus, Profile, System, Thread, ThreadId, ThreadState,
-    Timeout, invariants, rules,
+    Action, Call, Event, Frame, Handle, NtStatus, Profile, Semantics, System, Thread, ThreadId,
+    ThreadState, Timeout, invariants, profile::PollAtLimit, rules,
 };
 use lab::{Lab, packet};
 use std::collections::HashSet;
@@ -335,6 +335,29 @@ fn kq_09_wine_gives_it_the_packet() {
     lab.joins(a);
     lab.post(1).is_queued();
     lab.poll(b).gets(1);
+}
+
+/// KQ-09: a kernel that serves polls at the limit serves nothing that would wait.
+#[test]
+fn kq_09_a_poll_served_at_the_limit() {
+    let semantics = Semantics {
+        poll_at_limit: PollAtLimit::Served,
+        ..Semantics::WINDOWS
+    };
+    let mut lab = Lab::of(
+        Profile {
+            semantics,
+            ..Profile::default()
+        },
+        1,
+    );
+    let [a, b, c] = lab.threads();
+    lab.joins(a);
+    lab.post(1).is_queued();
+    lab.get(b).blocks();
+    lab.poll(c).gets(1);
+    lab.is(2, [], [b]);
+    lab.poll(a).times_out();
 }
 
 /// KQ-10: a packet comes before a user APC, an APC before a time-out, a time-out before blocking.

@@ -3,6 +3,7 @@
 //! Each subcommand is a file. What they share is here: the exit codes, how a scenario is found,
 //! how results are written.
 
+mod answers;
 mod check;
 mod drive;
 mod record;
@@ -10,6 +11,7 @@ mod rules;
 mod run;
 mod scenario;
 mod trace;
+mod trace_file;
 
 use crate::{
     catalogue,

@@ -10,6 +10,7 @@
 //! | [`matrix`] | where each rule of the book is: code, tests, scenarios |
 //! | [`explain`] | why a recording does not conform: broken rules, and what would decide |
 //! | [`experiment`] | which scenario tells two kernels apart |
+//! | [`questions`] | experiments for the open questions |
 //! | [`drive`] | the model as a service for other programs |
 //! | `command` | the `iocp` command (feature `command`) |
 
@@ -25,6 +26,7 @@ pub mod file;
 pub mod generate;
 pub mod matrix;
 pub mod near;
+pub mod questions;
 pub mod recordings;
 #[cfg(feature = "proptest")]
 pub mod strategies;

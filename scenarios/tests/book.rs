@@ -18,6 +18,7 @@
 //! the new output into the pages. Read the difference before you keep it.
 
 use iocp_model::{Profile, rules};
+use iocp_scenarios::questions;
 use iocp_scheduler::{
     expect::FACTS,
     grammar::{CALLS, STEPS},
@@ -672,6 +673,23 @@ fn the_tables_are_up_to_date() {
         _ = writeln!(profiles, "| `{}` | {} |", profile.name, cell(profile.about));
     }
     assert_generated("sources.md", "profiles", &profiles);
+
+    let mut answers =
+        String::from("| question | scenario | answer | and that means |\n|---|---|---|---|\n");
+    for question in questions::QUESTIONS {
+        let mut first = format!("{} | `{}`", question.id, question.scenario);
+        for answer in question.answers {
+            _ = writeln!(
+                answers,
+                "| {first} | {}: {} | {} |",
+                answer.letter,
+                cell(answer.says),
+                cell(answer.means)
+            );
+            first = " | ".into();
+        }
+    }
+    assert_generated("open-questions.md", "answers", &answers);
 
     let mut table = String::new();
     for section in &rules::SECTIONS {

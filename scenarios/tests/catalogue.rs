@@ -26,6 +26,11 @@ use std::{
 const MOST_STATES: usize = 100_000;
 const SAMPLES: u64 = 200;
 const MOST_STEPS: usize = 20_000;
+/// Scenarios called so have 10,000 packets and more: one state of theirs is as large as all states
+/// of another, so none is explored, and few schedules are sampled, each to its end.
+const LOAD: &str = "load-";
+const LOAD_SAMPLES: u64 = 2;
+const MOST_LOAD_STEPS: usize = 1_000_000;
 
 /// Watches one path.
 #[derive(Clone)]
@@ -142,7 +147,7 @@ impl<'p> Explorer<'p> {
             }
         }
         if !complete {
-            self.sample(&rules, SAMPLES);
+            self.sample(&rules, SAMPLES, MOST_STEPS);
         }
         Found {
             rules: rules.into_inner(),
@@ -153,12 +158,29 @@ impl<'p> Explorer<'p> {
         }
     }
 
-    fn sample(&mut self, rules: &std::cell::RefCell<BTreeSet<RuleId>>, samples: u64) {
+    fn sample_only(mut self) -> Found {
+        let rules = std::mem::take(&mut self.rules);
+        self.sample(&rules, LOAD_SAMPLES, MOST_LOAD_STEPS);
+        Found {
+            rules: rules.into_inner(),
+            failures: self.failures,
+            states: 0,
+            ends: self.ends,
+            complete: false,
+        }
+    }
+
+    fn sample(
+        &mut self,
+        rules: &std::cell::RefCell<BTreeSet<RuleId>>,
+        samples: u64,
+        most_steps: usize,
+    ) {
         let mut choices = Vec::new();
         for seed in 0..samples {
             let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
             let (mut state, mut path) = self.start(rules);
-            for _ in 0..MOST_STEPS {
+            for _ in 0..most_steps {
                 choices.clear();
                 state.choices(self.program, &mut choices);
                 if choices.is_empty() {
@@ -263,7 +285,7 @@ fn every_entry_survives_being_written_and_read_again() {
     }
 }
 
-/// Under every profile: some rules decide only in an older one.
+/// Under every profile: some rules decide only in an older one. Load is sampled.
 #[test]
 fn expectations_hold_in_every_schedule_and_claimed_rules_decide() {
     let only = std::env::var("ONLY").ok();
@@ -285,7 +307,11 @@ fn expectations_hold_in_every_schedule_and_claimed_rules_decide() {
             } else {
                 MOST_STATES / 20
             };
-            let found = Explorer::new(&program, profile).explore(most);
+            let explorer = Explorer::new(&program, profile);
+            let found = match entry.name.starts_with(LOAD) {
+                true => explorer.sample_only(),
+                false => explorer.explore(most),
+            };
             if std::env::var_os("VERBOSE").is_some() {
                 println!(
                     "{} {}: {} states, {} ends",

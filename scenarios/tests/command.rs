@@ -159,3 +159,64 @@ fn a_run_replays_from_its_schedule() {
         "{said}"
     );
 }
+
+#[test]
+fn traces_are_compressed_by_name_and_read_by_content() {
+    let plain = file("plain.jsonl", b"");
+    let small = file("small.jsonl.gz", b"");
+    for trace in [&plain, &small] {
+        exits(&["run", "lifo-release", "--trace", trace], 0);
+    }
+    let bytes = fs::read(&small).expect("the trace is there");
+    assert_eq!(&bytes[..2], b"\x1F\x8B");
+    assert_eq!(exits(&["show", &plain], 0), exits(&["show", &small], 0));
+    exits(&["compare", &plain, &small], 0);
+    let said = exits(&["check", &small], 0);
+    assert!(said.contains("windows-10-1607+ conforms"), "{said}");
+
+    let cut = file("cut.jsonl.gz", &bytes[..bytes.len() - 9]);
+    assert!(exits(&["check", &cut], 2).contains("ends in the middle. Copy the file again"));
+
+    // What is accepted of a compressed recording stays compressed.
+    let (_, recording) = iocp_scenarios::recordings::all()
+        .iter()
+        .find(|(name, _)| name.ends_with(".gz"))
+        .expect("large recordings are shipped compressed");
+    let copy = file("accepted.jsonl.gz", recording);
+    exits(&["check", &copy, "--profile", "wine-8", "--accept"], 0);
+    let accepted = fs::read(&copy).expect("the copy is there");
+    assert_eq!(&accepted[..2], b"\x1F\x8B");
+    let read = |bytes: &[u8]| iocp_traces::Trace::read(bytes).expect("it can be read");
+    assert_eq!(read(&accepted), read(recording));
+}
+
+#[test]
+fn recordings_answer_open_questions() {
+    let said = exits(&["check", "--open-questions"], 0);
+    assert!(
+        said.starts_with("Wine 8.0 answers:\nOPEN-1   B. "),
+        "{said}"
+    );
+    let json = exits(&["check", "--open-questions", "--format", "json"], 0);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!(json["kernels"][0]["questions"][0]["answers"][0], "B");
+
+    let about_something_else = file("something-else.jsonl", b"");
+    exits(
+        &["run", "lifo-release", "--trace", &about_something_else],
+        0,
+    );
+    let said = exits(&["check", "--open-questions", &about_something_else], 2);
+    assert!(
+        said.contains("those are refused-at-limit, open-2-"),
+        "{said}"
+    );
+    let said = exits(&["check", "--open-questions", "Cargo.toml"], 2);
+    assert!(said.contains("Is this the right file?"), "{said}");
+
+    let said = exits(&["rules", "OPEN-1"], 0);
+    assert!(
+        said.contains("answer B   A poll at the limit gets the packet."),
+        "{said}"
+    );
+}

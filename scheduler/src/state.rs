@@ -382,7 +382,7 @@ impl State {
                             choices.push(Choice::Step(id));
                         }
                     } else {
-                        for more in 0..=self.system.most_more(id) {
+                        for more in self.system.least_more(id)..=self.system.most_more(id) {
                             choices.push(Choice::Return(id, more));
                         }
                     }
@@ -485,7 +485,7 @@ impl State {
             && match frame {
                 Frame::User => false,
                 Frame::Dequeue(dequeue) => match dequeue.phase {
-                    DequeuePhase::Interrupted => false,
+                    DequeuePhase::Interrupted | DequeuePhase::Taking => false,
                     // A batch dequeuer may find more when it runs than there was when it was woken.
                     DequeuePhase::Granted(_) => {
                         !program.threads_can_be_ended

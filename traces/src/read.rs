@@ -13,10 +13,13 @@
 //! Between threads the lines may come in any order: the recorder merges them by time, but equal
 //! times have no order.
 //!
+//! What gzip has compressed is read like the text in it; the limits are those of the text.
+//!
 //! It does not know files: the caller opens them, and puts the name into the error with
 //! [`ReadError::in_file`].
 
 mod error;
+mod input;
 mod lines;
 mod order;
 

@@ -274,3 +274,46 @@ fn harmless_differences_are_read() {
     );
     assert_eq!(Trace::read(file.as_bytes()).unwrap().events.len(), 2);
 }
+
+/// A gzip file is read like the text in it, and says what is wrong with it.
+#[test]
+fn compressed_files() {
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::Write;
+    let line = r#"{"t":5,"event":"ends","thread":"a"}"#;
+    let text = after_header(&format!("{line}\n"));
+    let compress = |text: &[u8]| {
+        let mut file = GzEncoder::new(Vec::new(), Compression::default());
+        file.write_all(text).expect("memory takes it");
+        file.finish().expect("memory takes it")
+    };
+    let whole = compress(&text);
+    let trace = Trace::read(&text[..]).expect("it is whole");
+    assert_eq!(Trace::read(&whole[..]).expect("it is whole"), trace);
+    // Two files, one after the other, are one.
+    let (first, second) = text.split_at(100);
+    let joined = [compress(first), compress(second)].concat();
+    assert_eq!(Trace::read(&joined[..]).expect("it is whole"), trace);
+
+    let cut = &whole[..whole.len() - 9];
+    let error = Trace::read(cut).unwrap_err().to_string();
+    assert!(
+        error.ends_with("it is compressed with gzip, and ends in the middle. Copy the file again"),
+        "{error}"
+    );
+    let mut damaged = whole.clone();
+    damaged[40] ^= 0x55;
+    let error = Trace::read(&damaged[..]).unwrap_err().to_string();
+    assert!(
+        error.contains("compressed with gzip, and damaged"),
+        "{error}"
+    );
+    let (_, error) = read(compress(b"hello\n"));
+    assert!(error.to_string().contains("it is not even JSON"), "{error}");
+
+    // What is small compressed and large in truth meets the limits of the text.
+    let bomb = compress(&vec![b' '; 64 << 20]);
+    assert!(bomb.len() < 100_000);
+    let (_, error) = read(bomb);
+    assert!(error.to_string().contains("header_bytes"), "{error}");
+}

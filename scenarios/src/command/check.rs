@@ -1,8 +1,11 @@
 //! `iocp check`: is each recording explained by some schedule of the model?
 
-use super::{Exit, Format, Kernels, Problem, Result, output, print_json};
+use super::{
+    Exit, Format, Kernels, Problem, Result, answers::Answers, output, print_json, trace_file,
+};
 use crate::{
     explain::{self, Explanation},
+    questions::QUESTIONS,
     recordings,
 };
 use clap::Args;
@@ -12,7 +15,7 @@ use iocp_scheduler::{
     conform::{Divergence, Options, Recording, Verdict},
     diagnose,
 };
-use iocp_traces::{ReadError, Trace, Verdict as Expected, Writer, columns};
+use iocp_traces::{ReadError, Trace, Verdict as Expected, columns};
 use std::{
     fs::File,
     io::{BufReader, IsTerminal, Write},
@@ -25,7 +28,7 @@ const MOST_EVENTS_SHOWN: usize = 60;
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Recordings, or folders of them (*.jsonl); without any, all that are shipped.
+    /// Recordings, or folders of them (*.jsonl, *.jsonl.gz); without any, all that are shipped.
     files: Vec<PathBuf>,
     /// Check against these profiles only; without it, against those of which the recording's header
     /// expects something, or else against the newest Windows. Rules to break may follow, with
@@ -47,6 +50,10 @@ pub(super) struct Arguments {
     /// Write the verdicts into the headers of these files, as what is expected of them from now on.
     #[arg(long, requires = "files")]
     accept: bool,
+    /// Say which answers the recordings give to the open questions of the rule book, and nothing
+    /// else.
+    #[arg(long, conflicts_with_all = ["profile", "explain", "accept"])]
+    open_questions: bool,
     /// The format of the output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -111,6 +118,9 @@ pub(super) fn run(arguments: &Arguments) -> Result {
     }
     if sources.is_empty() {
         return Err(Problem::new("there is no recording to check"));
+    }
+    if arguments.open_questions {
+        return open_questions(&sources, options, arguments.format);
     }
     let mut out = output();
     let mut all = Vec::new();
@@ -207,12 +217,12 @@ fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
             entries
                 .flatten()
                 .map(|entry| entry.path())
-                .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl")),
+                .filter(|path| trace_file::is_trace(path)),
         );
         files[before..].sort();
         if files.len() == before {
             return Err(Problem::new(format!(
-                "there is no *.jsonl file in {}",
+                "there is no *.jsonl or *.jsonl.gz file in {}",
                 path.display()
             )));
         }
@@ -220,12 +230,8 @@ fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn check(
-    name: &str,
-    source: &Source,
-    arguments: &Arguments,
-    options: Options,
-) -> std::result::Result<Checked, String> {
+/// Reads a recording, and refuses one that was cut.
+fn read(name: &str, source: &Source) -> std::result::Result<Trace, String> {
     let readable = |error: ReadError| format!("{name}: {error}");
     let trace = match source {
         Source::Shipped(bytes) => Trace::read(*bytes).map_err(readable)?,
@@ -240,6 +246,51 @@ fn check(
              short. Take the whole file, or record it again."
         ));
     }
+    Ok(trace)
+}
+
+/// The answers that the recordings of the questions' scenarios give; others say nothing.
+fn open_questions(sources: &[(String, Source)], options: Options, format: Format) -> Result {
+    let mut answers = Answers::default();
+    let mut unreadable = 0;
+    for (name, source) in sources {
+        let read = read(name, source).and_then(|trace| answers.add(name, &trace, options));
+        if let Err(problem) = read {
+            eprintln!("iocp: {problem}");
+            unreadable += 1;
+        }
+    }
+    if answers.is_empty() && unreadable == 0 {
+        return Err(Problem::new(format!(
+            "none of the recordings is of a scenario that settles an open question; those are {}",
+            QUESTIONS
+                .iter()
+                .map(|question| question.scenario)
+                .collect::<Vec<_>>()
+                .join(", ")
+        )));
+    }
+    match format {
+        Format::Human => {
+            let mut out = output();
+            answers.write(&mut out)?;
+            out.flush()?;
+        }
+        Format::Json => print_json(&answers.json())?,
+    }
+    Ok(match unreadable {
+        0 => answers.exit(),
+        _ => Exit::BadInput,
+    })
+}
+
+fn check(
+    name: &str,
+    source: &Source,
+    arguments: &Arguments,
+    options: Options,
+) -> std::result::Result<Checked, String> {
+    let trace = read(name, source)?;
     let mut workload: Workload =
         serde_json::from_value(trace.header.scenario.clone()).map_err(|error| {
             format!("{name}: line 1: the header's scenario cannot be read: {error}")
@@ -315,17 +366,7 @@ fn accept(path: &Path, checked: &Checked) -> Result<()> {
         };
         trace.header.expect.insert(judged.kernel.to_string(), found);
     }
-    let write = || {
-        // Beside the old file first: nothing is lost if this fails half-way.
-        let beside = path.with_extension("jsonl.new");
-        let mut writer = Writer::new(File::create(&beside)?, &trace.header)?;
-        for event in &trace.events {
-            writer.event(event)?;
-        }
-        writer.finish()?;
-        std::fs::rename(&beside, path)
-    };
-    write().map_err(|error| Problem::file("write", path, &error))
+    trace_file::replace(path, &trace).map_err(|error| Problem::file("write", path, &error))
 }
 
 fn line(out: &mut impl Write, checked: &Checked) -> std::io::Result<()> {

@@ -9,17 +9,21 @@ use std::path::PathBuf;
 #[derive(Args)]
 pub(super) struct Arguments {
     /// The scenarios: files, or names in the catalogue.
-    #[arg(required_unless_present = "all")]
+    #[arg(required_unless_present_any = ["all", "open_questions"])]
     scenarios: Vec<String>,
     /// Record the whole catalogue, as far as this machine can.
     #[arg(long, conflicts_with = "scenarios")]
     all: bool,
+    /// Record what settles the open questions of the rule book, and say which answers this kernel
+    /// gives.
+    #[arg(long, conflicts_with_all = ["scenarios", "all"])]
+    open_questions: bool,
     /// The folder for the recordings; it is made if it is not there.
     #[arg(long, value_name = "DIR", default_value = "recordings")]
     out: PathBuf,
-    /// Record each scenario so many times.
-    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    repeat: u32,
+    /// Record each scenario so many times; 1 if not given, or 10 with --open-questions.
+    #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repeat: Option<u32>,
     /// Where the kernel does not tell whether a thread is blocked: take it to be after so many
     /// milliseconds in its call.
     #[arg(long, value_name = "MS", default_value_t = 30)]
@@ -27,6 +31,9 @@ pub(super) struct Arguments {
     /// Give up on a recording after so many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     watchdog: u64,
+    /// Have room for so many events, and packets, of each thread.
+    #[arg(long, value_name = "EVENTS", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    most_events: u32,
     /// A sentence about the machine, for the header.
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
@@ -37,13 +44,18 @@ pub(super) fn run(arguments: &Arguments) -> Result {
     let Arguments {
         scenarios,
         all,
+        open_questions,
         out,
         repeat,
         settle,
         watchdog,
+        most_events,
         note,
     } = arguments;
-    let _ = (scenarios, all, out, repeat, settle, watchdog, note);
+    let _ = (
+        (scenarios, all, open_questions, out, repeat),
+        (settle, watchdog, most_events, note),
+    );
     Err(Problem::new(
         "recording needs a Windows kernel, or Wine: build iocp for Windows and run it there. The \
          book's chapter \"Record a real kernel\" says how.",
@@ -56,24 +68,36 @@ pub(super) use on_windows::run;
 #[cfg(windows)]
 mod on_windows {
     use super::{
-        super::{Exit, Problem, find_scenario},
+        super::{Exit, Problem, answers::Answers, find_scenario, output, trace_file},
         Arguments, Result,
     };
-    use crate::catalogue;
-    use iocp_scheduler::native::{self, Options, RecordError};
-    use iocp_traces::{Producer, Trace, Writer};
+    use crate::{catalogue, questions::QUESTIONS};
+    use iocp_scheduler::{
+        conform,
+        native::{self, Options, RecordError},
+    };
+    use iocp_traces::{Producer, Trace};
     use std::{
-        fs::File,
-        io,
+        io::Write,
         path::{Path, PathBuf},
         time::Duration,
     };
+
+    /// A recording of so many events is compressed.
+    const MANY_EVENTS: usize = 5_000;
+    /// How often the scenarios of the open questions are recorded: some answers vary.
+    const QUESTION_REPEAT: u32 = 10;
 
     pub(in super::super) fn run(arguments: &Arguments) -> Result {
         let names: Vec<String> = if arguments.all {
             catalogue::all()
                 .iter()
                 .map(|entry| entry.name.to_owned())
+                .collect()
+        } else if arguments.open_questions {
+            QUESTIONS
+                .iter()
+                .map(|question| question.scenario.to_owned())
                 .collect()
         } else {
             arguments.scenarios.clone()
@@ -83,22 +107,35 @@ mod on_windows {
         let options = Options {
             settle: Duration::from_millis(arguments.settle),
             watchdog: Duration::from_secs(arguments.watchdog),
+            most_events: arguments.most_events,
             ..Options::default()
         };
+        let repeat = match arguments.open_questions {
+            true => QUESTION_REPEAT,
+            false => 1,
+        };
+        let repeat = arguments.repeat.unwrap_or(repeat);
+        let mut answers = Answers::default();
         let (mut made, mut skipped, mut failed) = (0, 0, 0);
         for name in &names {
             let scenario = find_scenario(name)?;
-            for turn in 1..=arguments.repeat {
+            for turn in 1..=repeat {
                 match native::record(&scenario.program, &options) {
                     Ok(mut recording) => {
                         if !arguments.note.is_empty() {
                             recording.header.provenance += &format!(" {}", arguments.note);
                         }
                         let path = path(&arguments.out, &recording, turn);
-                        write(&path, &recording)
+                        trace_file::write(&path, &recording)
                             .map_err(|error| Problem::file("write", &path, &error))?;
                         println!("{}  {} events", path.display(), recording.events.len());
                         made += 1;
+                        if arguments.open_questions {
+                            let file = path.display().to_string();
+                            answers
+                                .add(&file, &recording, conform::Options::default())
+                                .map_err(Problem::new)?;
+                        }
                     }
                     Err(
                         error @ (RecordError::NotRecordable(_)
@@ -119,6 +156,12 @@ mod on_windows {
         println!(
             "{made} recordings made, {skipped} scenarios skipped, {failed} recordings failed."
         );
+        if arguments.open_questions {
+            let mut out = output();
+            writeln!(out)?;
+            answers.write(&mut out)?;
+            out.flush()?;
+        }
         Ok(if failed > 0 {
             Exit::NoVerdict
         } else {
@@ -126,8 +169,13 @@ mod on_windows {
         })
     }
 
-    /// `lifo-release--wine-8.0--1.jsonl`: the scenario, the kernel that was recorded, the turn.
+    /// `lifo-release--wine-8.0--1.jsonl`: the scenario, the kernel that was recorded, the turn. A
+    /// large one is compressed: `load-batches--wine-8.0--1.jsonl.gz`.
     fn path(folder: &Path, recording: &Trace, turn: u32) -> PathBuf {
+        let ending = match recording.events.len() {
+            0..MANY_EVENTS => "jsonl",
+            _ => "jsonl.gz",
+        };
         let scenario = recording.header.scenario["name"]
             .as_str()
             .unwrap_or("scenario")
@@ -147,14 +195,6 @@ mod on_windows {
                 }
             })
             .collect();
-        folder.join(format!("{scenario}--{kernel}--{turn}.jsonl"))
-    }
-
-    fn write(path: &Path, recording: &Trace) -> io::Result<()> {
-        let mut writer = Writer::new(File::create(path)?, &recording.header)?;
-        for event in &recording.events {
-            writer.event(event)?;
-        }
-        writer.finish().map(drop)
+        folder.join(format!("{scenario}--{kernel}--{turn}.{ending}"))
     }
 }

@@ -4,6 +4,7 @@ use super::{Exit, Format, Problem, Result, output, print_json};
 use crate::{
     matrix::{self, Row},
     near::nearest,
+    questions::{self, Question},
 };
 use clap::Args;
 use iocp_model::rules;
@@ -175,7 +176,11 @@ fn other(out: &mut impl Write, id: &str) -> std::io::Result<()> {
             question.says.to_owned(),
             question.rules,
             [("", ""), ("", "")],
-        )
+        )?;
+        match questions::find(id) {
+            Some(experiment) => experiment_in_full(out, experiment),
+            None => Ok(()),
+        }
     } else if let Some(disagreement) = rules::disagreement(id) {
         let verdict = ("here", disagreement.verdict);
         tell(
@@ -194,12 +199,38 @@ fn other(out: &mut impl Write, id: &str) -> std::io::Result<()> {
     }
 }
 
+/// Which scenario settles an open question, and the answers that there can be.
+fn experiment_in_full(out: &mut impl Write, experiment: &Question) -> std::io::Result<()> {
+    let width = super::terminal_width().saturating_sub(13).max(30);
+    writeln!(out, "  {:<11}{}", "scenario", experiment.scenario)?;
+    for answer in experiment.answers {
+        let says = format!("{} {}", answer.says, answer.means);
+        let says = super::wrapped(&says, width, 13);
+        writeln!(out, "  {:<11}{says}", format!("answer {}", answer.letter))?;
+    }
+    if experiment.untold.is_empty() {
+        return Ok(());
+    }
+    let untold = super::wrapped(experiment.untold, width, 13);
+    writeln!(out, "  {:<11}{untold}", "untold")
+}
+
 fn other_json(id: &str) -> Option<serde_json::Value> {
     let ids = |rules: &[rules::RuleId]| rules.iter().map(|rule| rule.id()).collect::<Vec<_>>();
     if let Some(question) = rules::question(id) {
-        return Some(serde_json::json!({
+        let mut value = serde_json::json!({
             "id": id, "says": question.says, "rules": ids(question.rules),
-        }));
+        });
+        if let Some(experiment) = questions::find(id) {
+            let answers = experiment.answers.iter();
+            let answers: Vec<_> = answers
+                .map(|answer| serde_json::json!({ "answer": answer.letter, "says": answer.says, "means": answer.means }))
+                .collect();
+            value["scenario"] = experiment.scenario.into();
+            value["answers"] = answers.into();
+            value["untold"] = experiment.untold.into();
+        }
+        return Some(value);
     }
     if let Some(disagreement) = rules::disagreement(id) {
         return Some(serde_json::json!({

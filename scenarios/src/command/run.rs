@@ -2,6 +2,7 @@
 
 use super::{
     Exit, Format, Kernels, Problem, Result, find_scenario, output, print_json, read_at_most,
+    trace_file::TraceFile,
 };
 use clap::{Args, ValueEnum};
 use iocp_model::{Call, Kernel, Observer, Profile, Returned, ThreadId, ThreadState, rules::RuleId};
@@ -13,7 +14,7 @@ use iocp_scheduler::{
     strategy::{Pct, Random, Recorded, RoundRobin, Schedule, Strategy},
     trace::{Tracer, header},
 };
-use iocp_traces::{Event, Header, Trace, Writer, columns};
+use iocp_traces::{Event, Header, Trace, columns};
 use std::{
     fs::File,
     io::{BufWriter, Write},
@@ -46,7 +47,7 @@ pub(super) struct Arguments {
     /// Write the schedule to this file.
     #[arg(long, value_name = "FILE")]
     save_schedule: Option<PathBuf>,
-    /// Write the trace to this file, as JSON lines.
+    /// Write the trace to this file, as JSON lines; compressed if its name ends in .gz.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     /// Stretch durations by a random part of so many percent.
@@ -339,7 +340,7 @@ struct Output {
     shown: Vec<Event<'static>>,
     most_shown: usize,
     count: u64,
-    file: Option<(PathBuf, Writer<BufWriter<File>>)>,
+    file: Option<(PathBuf, TraceFile)>,
     error: Option<std::io::Error>,
 }
 
@@ -347,16 +348,9 @@ impl Output {
     fn new(arguments: &Arguments, header: &Header) -> Result<Self> {
         let file = match &arguments.trace {
             Some(path) => {
-                let open = || {
-                    Writer::new(
-                        BufWriter::with_capacity(1 << 16, File::create(path)?),
-                        header,
-                    )
-                };
-                Some((
-                    path.clone(),
-                    open().map_err(|error| Problem::file("write", path, &error))?,
-                ))
+                let file = TraceFile::create(path, header)
+                    .map_err(|error| Problem::file("write", path, &error))?;
+                Some((path.clone(), file))
             }
             None => None,
         };
@@ -373,7 +367,7 @@ impl Output {
         if let Some((path, writer)) = self.file {
             let flushed = match self.error.take() {
                 Some(error) => Err(error),
-                None => writer.finish().map(drop),
+                None => writer.finish(),
             };
             flushed.map_err(|error| Problem::file("write", &path, &error))?;
         }

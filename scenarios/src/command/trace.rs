@@ -1,13 +1,9 @@
 //! `iocp show` and `iocp compare`: traces as files.
 
-use super::{Exit, Format, Problem, Result, output, print_json};
+use super::{Exit, Format, Problem, Result, output, print_json, trace_file::read};
 use clap::Args;
-use iocp_traces::{Trace, columns, compare as comparison};
-use std::{
-    fs::File,
-    io::{BufReader, Write},
-    path::{Path, PathBuf},
-};
+use iocp_traces::{columns, compare as comparison};
+use std::{io::Write, path::PathBuf};
 
 #[derive(Args)]
 pub(super) struct Show {
@@ -33,13 +29,6 @@ pub(super) struct Compare {
     /// The format of the output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
-}
-
-/// Reads a trace, whole.
-fn read(path: &Path) -> Result<Trace> {
-    let file = File::open(path).map_err(|error| Problem::file("read", path, &error))?;
-    Trace::read(BufReader::with_capacity(1 << 16, file))
-        .map_err(|error| Problem::new(error.in_file(path.display().to_string())))
 }
 
 pub(super) fn show(arguments: &Show) -> Result {

@@ -313,9 +313,12 @@ impl Session {
                 alertable,
             },
         };
-        let outcome = self
+        let mut outcome = self
             .apply(Action::Call(caller, call))
             .map_err(self.not_now(caller))?;
+        if outcome == Outcome::Blocked && self.system.thread(caller).can_return() {
+            outcome = self.go_on(caller).map_err(self.not_now(caller))?;
+        }
         let result = match outcome {
             Outcome::Returned(returned) => self.show_dequeued(&returned),
             _ => json!({ "status": "waiting" }),

@@ -1,7 +1,7 @@
 //! One step of a session: an action, and all that follows from it before the next line is read.
 
 use super::session::Session;
-use iocp_model::{Action, NotEnabled, Outcome};
+use iocp_model::{Action, NotEnabled, Outcome, ThreadId};
 use serde_json::Value;
 
 impl Session {
@@ -20,8 +20,7 @@ impl Session {
             if !self.system.thread(thread).can_return() {
                 continue;
             }
-            let goes_on = Action::Return { thread, more: 0 };
-            if let Ok(Outcome::Returned(returned)) = self.apply(goes_on) {
+            if let Ok(Outcome::Returned(returned)) = self.go_on(thread) {
                 released.push(self.show_released(thread, &returned));
             }
         }
@@ -31,6 +30,17 @@ impl Session {
         #[cfg(debug_assertions)]
         self.audit();
         released
+    }
+
+    /// The thread goes on in its call, as far as it can: a batch dequeue that takes packet after
+    /// packet (Wine) takes them with nothing between them.
+    pub(super) fn go_on(&mut self, thread: ThreadId) -> Result<Outcome, NotEnabled> {
+        let goes_on = Action::Return { thread, more: 0 };
+        let mut outcome = self.apply(goes_on)?;
+        while outcome == Outcome::Blocked && self.system.thread(thread).can_return() {
+            outcome = self.apply(goes_on)?;
+        }
+        Ok(outcome)
     }
 
     /// All invariants, after every step of a debug build.

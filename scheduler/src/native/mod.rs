@@ -69,7 +69,7 @@ impl Default for Options {
             settle: Duration::from_millis(30),
             settled: Duration::from_millis(300),
             watchdog: Duration::from_secs(30),
-            most_events: 10_000,
+            most_events: 100_000,
             most_objects: 4096,
         }
     }
@@ -154,7 +154,7 @@ impl fmt::Display for RecordError {
             ),
             Self::NotOver { after, threads } => write!(
                 f,
-                "the recording was not over after {} s (`watchdog` raises the limit): {}",
+                "the recording was not over after {} s (`--watchdog` raises the limit): {}",
                 after.as_secs_f32(),
                 threads.join("; ")
             ),
@@ -204,9 +204,9 @@ impl Failure {
             limit,
         };
         match self {
-            Self::Events => too_much("events", "most_events", options.most_events),
-            Self::Packets => too_much("packets", "most_events", options.most_events),
-            Self::Apcs => too_much("APCs", "most_events", options.most_events),
+            Self::Events => too_much("events", "--most-events", options.most_events),
+            Self::Packets => too_much("packets", "--most-events", options.most_events),
+            Self::Apcs => too_much("APCs", "--most-events", options.most_events),
             Self::Objects => too_much("objects", "most_objects", options.most_objects),
             Self::Requests => too_much("requests", "most_objects", options.most_objects),
             Self::Spins => RecordError::Spins(thread.into()),

@@ -1,12 +1,12 @@
 //! Lines of bounded length.
 
-use super::{Line, ReadError};
+use super::{Line, ReadError, input::Input};
 use std::io::{BufRead, Read};
 
 /// Takes lines from an input. Holds one at a time.
 #[derive(Debug)]
 pub(super) struct Lines<R> {
-    input: R,
+    input: Input<R>,
     line: Vec<u8>,
     number: u64,
     bytes: u64,
@@ -16,7 +16,7 @@ pub(super) struct Lines<R> {
 impl<R: BufRead> Lines<R> {
     pub(super) fn new(input: R, most_bytes: u64) -> Self {
         Self {
-            input,
+            input: Input::new(input),
             line: Vec::new(),
             number: 0,
             bytes: 0,
