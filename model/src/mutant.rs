@@ -693,6 +693,13 @@ impl Kernel {
             .iter()
             .fold(self.profile.semantics, Semantics::with)
     }
+
+    /// The same with one more mutant.
+    #[must_use]
+    pub fn with(mut self, mutant: Mutant) -> Self {
+        self.mutants.insert(mutant);
+        self
+    }
 }
 
 impl From<Profile> for Kernel {

@@ -401,7 +401,7 @@ fn no_file_is_named_after_a_plan() {
 
 // ------------------------------------------------------------------------- rules
 
-/// The ids in a text, such as KQ-02, OPEN-11, DIS-07, OBS-NS-3.
+/// The ids in a text: of rules, open questions, disagreements and observations.
 fn ids(text: &str) -> BTreeSet<&str> {
     let sections: BTreeSet<_> = rules::SECTIONS
         .iter()
