@@ -332,7 +332,7 @@ fn rule(out: &mut impl Write, row: &Row) -> io::Result<()> {
         let noticed = match kill.mutant.unobservable() {
             Some(_) => "unobservable".into(),
             None => format!(
-                "killed by {}, rejected in {}",
+                "killed by {}, {} of recordings rejected",
                 counted(kill.scenarios.len(), "scenario"),
                 kill.share()
             ),

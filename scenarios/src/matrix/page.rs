@@ -90,7 +90,7 @@ fn write_rule(out: &mut String, row: &Row, links: Links<'_>) -> Result {
         let noticed = match kill.mutant.unobservable() {
             Some(_) => "unobservable".into(),
             None => format!(
-                "killed by {}, rejected in {}",
+                "killed by {}, {} of recordings rejected",
                 counted(kill.scenarios.len(), "scenario"),
                 kill.share()
             ),
