@@ -122,7 +122,15 @@ fn item<'a>(lines: &[&'a str], index: usize) -> &'a str {
     if documents {
         let below = lines[index..].iter().map(|line| line.trim_start());
         let mut below = below.filter(|line| !line.starts_with("//") && !line.starts_with('#'));
-        let keywords = ["fn", "struct", "enum", "mod", "const", "static", "macro_rules"];
+        let keywords = [
+            "fn",
+            "struct",
+            "enum",
+            "mod",
+            "const",
+            "static",
+            "macro_rules",
+        ];
         below.find_map(|line| named(&keywords, line))
     } else {
         let above = lines[..=index].iter().rev();

@@ -253,8 +253,7 @@ mutants! {
     FailedAssociationGivesThePort "failed-association-gives-the-port" breaks [PORT_05]
         "A port that was created for a file is returned although the file could not be associated."
     UnassociatedPortStays "unassociated-port-stays" breaks [PORT_05]
-        "A port that was created for a file stays open when the file cannot be associated.";
-        unobservable "Nobody is told the handle of that port, and no call counts handles."
+        "A port that was created for a file stays open when the file cannot be associated."
     ZeroMeansOne "zero-means-one" breaks [PORT_06]
         "A limit of 0 is a limit of 1."
     ZeroMeansNoLimit "zero-means-no-limit" breaks [PORT_06]

@@ -614,6 +614,25 @@ fn every_operation_of_drive_is_in_the_book() {
     assert_documented("drive.md", names);
 }
 
+/// The anchors of a page: its headings, as their `{#ID}` or their words have it.
+fn anchors(path: &Path) -> BTreeSet<String> {
+    let anchor = |line: &str| {
+        let heading = line.trim_start_matches('#').trim();
+        if let Some((_, id)) = heading.split_once("{#") {
+            return id.trim_end_matches('}').to_owned();
+        }
+        heading
+            .to_lowercase()
+            .replace(' ', "-")
+            .chars()
+            .filter(|c| c.is_alphanumeric() || ['-', '_'].contains(c))
+            .collect()
+    };
+    let text = read(path);
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.map(anchor).collect()
+}
+
 /// A link to a page or a file of the repository leads somewhere.
 #[test]
 fn links_lead_somewhere() {
@@ -633,6 +652,13 @@ fn links_lead_somewhere() {
                 }
                 let target = path.parent().expect("a page is in a folder").join(file);
                 assert!(target.exists(), "{}: {link} leads nowhere", path.display());
+                if let Some((_, anchor)) = link.split_once('#') {
+                    assert!(
+                        anchors(&target).contains(anchor),
+                        "{}: {link}: that page has no such heading",
+                        path.display()
+                    );
+                }
             }
         }
     }
@@ -747,7 +773,10 @@ fn the_mutants_are_up_to_date() {
         _ = writeln!(text, "### {}: {}\n", section.prefix, section.title);
         for broken in mutants {
             let name = broken.kill.mutant.name();
-            let links = Links { mutants: "", ..LINKS };
+            let links = Links {
+                mutants: "",
+                ..LINKS
+            };
             let card = cards::mutant(broken, links);
             _ = writeln!(text, "#### {name} {{#{name}}}\n\n{card}");
         }
@@ -756,7 +785,12 @@ fn the_mutants_are_up_to_date() {
 
     let mut unbroken = String::from("| rule | why |\n|---|---|\n");
     for (rule, why) in UNBROKEN {
-        _ = writeln!(unbroken, "| [{0}](sources.md#{0}) | {1} |", rule.id(), cell(why));
+        _ = writeln!(
+            unbroken,
+            "| [{0}](sources.md#{0}) | {1} |",
+            rule.id(),
+            cell(why)
+        );
     }
     assert_generated("mutants.md", "unbroken", &unbroken);
 }

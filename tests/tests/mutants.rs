@@ -115,7 +115,8 @@ fn shares() -> Vec<(u32, u32)> {
         let program = program(&mut rng);
         let seed = rng.random();
         // Up to the first step that a mutant changes, its run is this one.
-        let heard = record(&program, Kernel::default(), seed).map_or(Mutants::NONE, |run| run.heard);
+        let heard =
+            record(&program, Kernel::default(), seed).map_or(Mutants::NONE, |run| run.heard);
         (program, seed, heard)
     });
     // The first so many recordings of each mutant, whichever thread makes them.
@@ -125,7 +126,9 @@ fn shares() -> Vec<(u32, u32)> {
         .map(|(_, _, heard)| {
             let chosen = heard.iter().filter(|mutant| wanted[*mutant as usize] > 0);
             let chosen: Mutants = chosen.collect();
-            chosen.iter().for_each(|mutant| wanted[mutant as usize] -= 1);
+            chosen
+                .iter()
+                .for_each(|mutant| wanted[mutant as usize] -= 1);
             chosen
         })
         .collect();
@@ -148,14 +151,9 @@ fn shares() -> Vec<(u32, u32)> {
 
 /// What is true of the mutants now.
 static KILLS: LazyLock<Vec<Kill>> = LazyLock::new(|| {
-    let start = std::time::Instant::now();
-    let killers = killers();
-    println!("{:?}", start.elapsed());
-    let shares = shares();
-    println!("{:?}", start.elapsed());
     Mutant::all()
-        .zip(killers)
-        .zip(shares)
+        .zip(killers())
+        .zip(shares())
         .map(|((mutant, scenarios), (rejected, recordings))| Kill {
             mutant,
             recordings,
@@ -215,29 +213,36 @@ fn every_mutant_is_rejected_in_random_recordings() {
 fn nothing_tells_what_is_unobservable() {
     for kill in KILLS.iter() {
         if let Some(why) = kill.mutant.unobservable() {
-            assert_eq!((kill.rejected, &kill.scenarios[..]), (0, &[][..]), "{}: {why}", kill.mutant.name());
+            assert_eq!(
+                (kill.rejected, &kill.scenarios[..]),
+                (0, &[][..]),
+                "{}: {why}",
+                kill.mutant.name()
+            );
         }
     }
 }
 
-/// Each profile rejects a recording of another, and of some of its own mutants.
+/// Profiles of which no recording can be rejected by another profile, because that allows all that
+/// they do.
+const PART_OF: &[(&str, &str)] = &[
+    // Up to 8.1 a direct waiter may wake when a dequeuer is served; it need not.
+    ("windows-10-1607+", "windows-8.1"),
+];
+
+/// For each two profiles, a recording of the one that does not conform to the other.
 #[test]
-fn every_profile_rejects_recordings_of_others() {
-    let programs = experiment::programs();
-    let small = programs.iter().filter(|(name, _)| !name.starts_with("load"));
-    let small: Vec<_> = small.collect();
+fn every_profile_rejects_recordings_of_the_others() {
     for claimed in Profile::ALL {
-        let claimed = Kernel::from(*claimed);
         for actual in Profile::ALL {
-            let actual = Kernel::from(*actual);
-            if claimed.semantics() == actual.semantics() {
+            if actual == claimed || PART_OF.contains(&(actual.name, claimed.name)) {
                 continue;
             }
-            let shows = |(name, program): &&&(&'static str, Program)| {
-                experiment::tells_apart(program, actual, claimed)
-            };
-            let found = small.iter().find(shows);
-            println!("{claimed} rejects {actual}: {:?}", found.map(|(name, _)| name));
+            let mut found = experiment::find((*actual).into(), (*claimed).into());
+            let found = found.next();
+            let pair = format!("{} rejects a recording of {}", claimed.name, actual.name);
+            println!("{pair}: {found:?}");
+            assert!(found.is_some(), "not so: {pair}");
         }
     }
 }

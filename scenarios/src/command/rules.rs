@@ -279,7 +279,10 @@ fn killers(scenarios: &[&str]) -> String {
 
 fn rejected(broken: &Broken) -> String {
     let kill = broken.kill;
-    format!("rejected in {} of {} recordings", kill.rejected, kill.recordings)
+    format!(
+        "rejected in {} of {} recordings",
+        kill.rejected, kill.recordings
+    )
 }
 
 // --------------------------------------------------------------------- in full

@@ -30,7 +30,13 @@ pub fn rule(row: &Row) -> Value {
 /// A mutant, with all that is known of it.
 pub fn mutant(broken: &Broken) -> Value {
     let mut value = kill(broken.kill);
-    let breaks: Vec<_> = broken.kill.mutant.rules().iter().map(|id| id.id()).collect();
+    let breaks: Vec<_> = broken
+        .kill
+        .mutant
+        .rules()
+        .iter()
+        .map(|id| id.id())
+        .collect();
     value["breaks"] = json!(breaks);
     value["code"] = places(broken.code);
     value["tests"] = places(broken.tests);
@@ -50,6 +56,7 @@ fn kill(kill: &Kill) -> Value {
 }
 
 fn places(places: &[Place]) -> Value {
-    let place = |place: &Place| json!({ "file": place.file, "line": place.line, "item": place.item });
+    let place =
+        |place: &Place| json!({ "file": place.file, "line": place.line, "item": place.item });
     places.iter().map(place).collect()
 }

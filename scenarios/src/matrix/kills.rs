@@ -56,11 +56,11 @@ impl Kill {
         }
     }
 
-    /// The share of the recordings that is rejected: "72 %".
+    /// The share of the recordings that is rejected: "72%".
     pub fn share(&self) -> String {
         match self.recordings {
             0 => "-".into(),
-            all => format!("{:.0} %", 100.0 * f64::from(self.rejected) / f64::from(all)),
+            all => format!("{:.0}%", 100.0 * f64::from(self.rejected) / f64::from(all)),
         }
     }
 }

@@ -200,7 +200,12 @@ fn recorded(recordings: &[&str]) -> String {
             .iter()
             .map(|(name, count)| format!("{count} of <code>{}</code>", escape(name)))
             .collect();
-        folded(count, &format!("of {}", escape(kernel)), &list.join(", "))
+        let (kernel, list) = (escape(kernel), list.join(", "));
+        if scenarios.len() > MOST_OPEN {
+            folded(count, &format!("of {kernel}"), &list)
+        } else {
+            format!("{kernel}: {list}")
+        }
     };
     let kernels: Vec<_> = kernels.iter().map(kernel).collect();
     kernels.join("<br>")
