@@ -1,5 +1,5 @@
 //! Gathers what the command carries inside: the shipped recordings, and where each rule of the
-//! book is cited in code and tests.
+//! book is cited in code and tests, and each mutant asked about.
 
 use std::{
     collections::BTreeMap,
@@ -54,7 +54,7 @@ fn recordings(workspace: &Path) -> String {
     list + "]\n"
 }
 
-/// A list of (rule, code places, test places).
+/// A list of (rule or mutant, code places, test places).
 fn citations(workspace: &Path) -> String {
     let mut cited: BTreeMap<String, [Vec<String>; 2]> = BTreeMap::new();
     for (column, folders) in [CODE, TESTS].into_iter().enumerate() {
@@ -72,20 +72,27 @@ fn citations(workspace: &Path) -> String {
                     .strip_prefix(workspace)
                     .unwrap_or(&path)
                     .display()
-                    .to_string();
-                // The rule book itself is no citation of its rules.
-                if shown.starts_with("model/src/rules") {
+                    .to_string()
+                    .replace('\\', "/");
+                // The rule book itself is no citation of its rules, nor the table of mutants.
+                if shown.starts_with("model/src/rules") || shown == "model/src/mutant.rs" {
                     continue;
                 }
                 let text = fs::read_to_string(&path).unwrap_or_default();
-                for (line, text) in text.lines().enumerate() {
-                    for id in if column == 0 {
-                        fired(text)
+                let lines: Vec<_> = text.lines().collect();
+                for (index, line) in lines.iter().enumerate() {
+                    let rules = if column == 0 {
+                        fired(line)
                     } else {
-                        pinned(text)
-                    } {
+                        pinned(line)
+                    };
+                    for id in rules.into_iter().chain(asked(line)) {
                         let places = &mut cited.entry(id).or_default()[column];
-                        let place = format!("{}:{}", shown.replace('\\', "/"), line + 1);
+                        let place = format!(
+                            "Place {{ file: {shown:?}, line: {}, item: {:?} }}",
+                            index + 1,
+                            item(&lines, index)
+                        );
                         if !places.contains(&place) {
                             places.push(place);
                         }
@@ -96,9 +103,62 @@ fn citations(workspace: &Path) -> String {
     }
     let mut list = String::from("&[\n");
     for (id, [code, tests]) in cited {
-        list += &format!("    ({id:?}, &{code:?}, &{tests:?}),\n");
+        list += &format!(
+            "    ({id:?}, &[{}], &[{}]),\n",
+            code.join(", "),
+            tests.join(", ")
+        );
     }
     list + "]\n"
+}
+
+/// The name of the item that a line is part of: the function around it or, if it is a comment of
+/// the documentation, the item below.
+fn item<'a>(lines: &[&'a str], index: usize) -> &'a str {
+    let documents = lines[index].trim_start().starts_with("///");
+    let named = |keywords: &[&str], line: &'a str| {
+        let mut words = line
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .skip_while(|word| !keywords.contains(word));
+        words.nth(1).filter(|name| !name.is_empty())
+    };
+    if documents {
+        let below = lines[index..].iter().map(|line| line.trim_start());
+        let mut below = below.filter(|line| !line.starts_with("//") && !line.starts_with('#'));
+        let keywords = [
+            "fn",
+            "struct",
+            "enum",
+            "mod",
+            "const",
+            "static",
+            "macro_rules",
+        ];
+        below.find_map(|line| named(&keywords, line))
+    } else {
+        let above = lines[..=index].iter().rev();
+        let mut above = above.filter(|line| !line.trim_start().starts_with("//"));
+        above.find_map(|line| named(&["fn"], line))
+    }
+    .unwrap_or_default()
+}
+
+/// The mutants that a line asks about: `Mutant::FifoWaiters`.
+fn asked(line: &str) -> Vec<String> {
+    if line.trim_start().starts_with("//") {
+        return Vec::new();
+    }
+    line.split("Mutant::")
+        .skip(1)
+        .map(|rest| {
+            rest.chars()
+                .take_while(char::is_ascii_alphanumeric)
+                .collect()
+        })
+        // Not a function, such as `Mutant::all`.
+        .filter(|name: &String| name.starts_with(|c: char| c.is_ascii_uppercase()))
+        .filter(|name| name.chars().any(|c| c.is_ascii_lowercase()))
+        .collect()
 }
 
 /// The rules that a line of code obeys: `rules::KQ_02`.

@@ -253,8 +253,7 @@ mutants! {
     FailedAssociationGivesThePort "failed-association-gives-the-port" breaks [PORT_05]
         "A port that was created for a file is returned although the file could not be associated."
     UnassociatedPortStays "unassociated-port-stays" breaks [PORT_05]
-        "A port that was created for a file stays open when the file cannot be associated.";
-        unobservable "Nobody is told the handle of that port, and no call counts handles."
+        "A port that was created for a file stays open when the file cannot be associated."
     ZeroMeansOne "zero-means-one" breaks [PORT_06]
         "A limit of 0 is a limit of 1."
     ZeroMeansNoLimit "zero-means-no-limit" breaks [PORT_06]
@@ -692,6 +691,13 @@ impl Kernel {
         self.mutants
             .iter()
             .fold(self.profile.semantics, Semantics::with)
+    }
+
+    /// The same with one more mutant.
+    #[must_use]
+    pub fn with(mut self, mutant: Mutant) -> Self {
+        self.mutants.insert(mutant);
+        self
     }
 }
 

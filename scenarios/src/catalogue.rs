@@ -88,6 +88,7 @@ catalogue! {
     "direct-wait"
     "direct-wait-releases-slot"
     "exit-hands-off"
+    "failed-association-closes-port"
     "failing-status"
     "fifo-packets"
     "file-holds-port"

@@ -284,7 +284,11 @@ fn terminal_width() -> usize {
 /// A text in lines of at most `width` characters, all but the first behind `indent` spaces.
 fn wrapped(text: &str, width: usize, indent: usize) -> String {
     let indent = " ".repeat(indent);
-    let lines = textwrap::wrap(text, textwrap::Options::new(width).break_words(false));
+    let options = textwrap::Options::new(width)
+        .break_words(false)
+        // A name with hyphens stays whole.
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    let lines = textwrap::wrap(text, options);
     lines.join(&format!("\n{indent}"))
 }
 

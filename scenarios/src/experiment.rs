@@ -15,11 +15,11 @@
 //! ```
 
 use crate::catalogue;
-use iocp_model::{Kernel, Mutant};
+use iocp_model::{Kernel, Mutant, Mutants};
 use iocp_scheduler::{
-    Program,
+    Program, RunError,
     conform::{self, Recording, Verdict},
-    outside,
+    outside::{self, Seen},
     run::{End, Options},
     strategy::Random,
 };
@@ -87,27 +87,43 @@ pub fn decides(name: &str, a: Kernel, b: Kernel) -> bool {
 
 /// Does some run of the program under `actual`, seen from outside, differ from all of `claimed`?
 pub fn tells_apart(program: &Program, actual: Kernel, claimed: Kernel) -> bool {
+    let shown = |seed| differs(program, actual, claimed, seed);
+    (0..RUNS).map_while(shown).any(|differs| differs)
+}
+
+/// The mutants that this program [tells apart](tells_apart) from `kernel`, one at a time.
+pub fn killed(program: &Program, kernel: Kernel) -> Mutants {
+    // A mutant of which no run of the kernel itself heard would have changed none of these runs.
+    let heard = (0..RUNS)
+        .filter_map(|seed| record(program, kernel, seed).ok())
+        .fold(Mutants::NONE, |all, seen| all.union(seen.heard));
+    let killed = |mutant: &Mutant| {
+        !kernel.mutants.contains(*mutant) && tells_apart(program, kernel.with(*mutant), kernel)
+    };
+    heard.iter().filter(killed).collect()
+}
+
+fn record(program: &Program, kernel: Kernel, seed: u64) -> Result<Seen, RunError> {
     let options = Options {
         most_steps: MOST_STEPS,
         ..Options::default()
     };
-    for seed in 0..RUNS {
-        let seen = outside::record(program, actual, Random::new(seed), options, REACH, seed);
-        let Ok(seen) = seen else { return false };
-        if seen.end == End::OutOfSteps {
-            return false;
-        }
-        // Where nothing depends on what differs, the run is one of the other kernel too.
-        let differ = actual.mutants.difference(claimed.mutants);
-        if actual.profile == claimed.profile && !seen.heard.intersects(differ) {
-            continue;
-        }
-        let verdict = Recording::read(program, &seen.trace).and_then(|recording| {
-            recording.check(claimed.semantics(), conform::Options::default(), &mut ())
-        });
-        if matches!(verdict, Ok(Verdict::Diverges(_))) {
-            return true;
-        }
+    outside::record(program, kernel, Random::new(seed), options, REACH, seed)
+}
+
+/// Does this run differ? `None` if it does not end.
+fn differs(program: &Program, actual: Kernel, claimed: Kernel, seed: u64) -> Option<bool> {
+    let seen = record(program, actual, seed).ok()?;
+    if seen.end == End::OutOfSteps {
+        return None;
     }
-    false
+    // Where nothing depends on what differs, the run is one of the other kernel too.
+    let differ = actual.mutants.difference(claimed.mutants);
+    if actual.profile == claimed.profile && !seen.heard.intersects(differ) {
+        return Some(false);
+    }
+    let verdict = Recording::read(program, &seen.trace).and_then(|recording| {
+        recording.check(claimed.semantics(), conform::Options::default(), &mut ())
+    });
+    Some(matches!(verdict, Ok(Verdict::Diverges(_))))
 }

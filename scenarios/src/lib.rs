@@ -7,7 +7,7 @@
 //! | [`recordings`] | the shipped recordings |
 //! | [`generate`] | random workloads from a seed |
 //! | `strategies` | the same for proptest (feature `proptest`) |
-//! | [`matrix`] | where each rule of the book is: code, tests, scenarios |
+//! | [`matrix`] | where each rule of the book is: code, tests, scenarios; who notices when it is broken |
 //! | [`explain`] | why a recording does not conform: broken rules, and what would decide |
 //! | [`experiment`] | which scenario tells two kernels apart |
 //! | [`questions`] | experiments for the open questions |

@@ -5,3 +5,13 @@
 pub fn all() -> &'static [(&'static str, &'static [u8])] {
     include!(concat!(env!("OUT_DIR"), "/recordings.rs"))
 }
+
+/// The scenario that a recording of this name is of: the names are "SCENARIO--KERNEL--NUMBER.jsonl".
+pub fn scenario(name: &str) -> &str {
+    name.split("--").next().unwrap_or_default()
+}
+
+/// The kernel that made it: "wine-8.0".
+pub fn kernel(name: &str) -> &str {
+    name.split("--").nth(1).unwrap_or_default()
+}

@@ -17,7 +17,11 @@
 //! After a change of the program: `UPDATE_BOOK=1 cargo test -p iocp-scenarios --test book` writes
 //! the new output into the pages. Read the difference before you keep it.
 
-use iocp_model::{Profile, rules};
+use iocp_model::{Profile, mutant::UNBROKEN, rules};
+use iocp_scenarios::matrix::{
+    self, Broken, Totals,
+    page::{self as cards, Links},
+};
 use iocp_scenarios::questions;
 use iocp_scheduler::{
     expect::FACTS,
@@ -611,6 +615,25 @@ fn every_operation_of_drive_is_in_the_book() {
     assert_documented("drive.md", names);
 }
 
+/// The anchors of a page: its headings, as their `{#ID}` or their words have it.
+fn anchors(path: &Path) -> BTreeSet<String> {
+    let anchor = |line: &str| {
+        let heading = line.trim_start_matches('#').trim();
+        if let Some((_, id)) = heading.split_once("{#") {
+            return id.trim_end_matches('}').to_owned();
+        }
+        heading
+            .to_lowercase()
+            .replace(' ', "-")
+            .chars()
+            .filter(|c| c.is_alphanumeric() || ['-', '_'].contains(c))
+            .collect()
+    };
+    let text = read(path);
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.map(anchor).collect()
+}
+
 /// A link to a page or a file of the repository leads somewhere.
 #[test]
 fn links_lead_somewhere() {
@@ -630,6 +653,13 @@ fn links_lead_somewhere() {
                 }
                 let target = path.parent().expect("a page is in a folder").join(file);
                 assert!(target.exists(), "{}: {link} leads nowhere", path.display());
+                if let Some((_, anchor)) = link.split_once('#') {
+                    assert!(
+                        anchors(&target).contains(anchor),
+                        "{}: {link}: that page has no such heading",
+                        path.display()
+                    );
+                }
             }
         }
     }
@@ -691,45 +721,6 @@ fn the_tables_are_up_to_date() {
     }
     assert_generated("open-questions.md", "answers", &answers);
 
-    let mut table = String::new();
-    for section in &rules::SECTIONS {
-        let in_scope: Vec<_> = section
-            .rules()
-            .iter()
-            .filter(|rule| rule.in_scope())
-            .collect();
-        if in_scope.is_empty() {
-            continue;
-        }
-        _ = writeln!(table, "### {}: {}\n", section.prefix, section.title);
-        _ = writeln!(
-            table,
-            "| rule | from | versions | what it says |\n|---|---|---|---|"
-        );
-        for rule in in_scope {
-            let from: Vec<_> = rule
-                .confidence
-                .iter()
-                .map(|one| one.abbreviation())
-                .collect();
-            let says = if rule.note.is_empty() {
-                cell(rule.says)
-            } else {
-                format!("{} *{}*", cell(rule.says), cell(rule.note))
-            };
-            _ = writeln!(
-                table,
-                "| <a id=\"{0}\"></a>{0} | {1} | {2} | {3} |",
-                rule.id,
-                from.join(" "),
-                cell(rule.versions),
-                says,
-            );
-        }
-        table.push('\n');
-    }
-    assert_generated("sources.md", "rules", table.trim_end_matches('\n'));
-
     let mut questions = String::from("| question | what is open |\n|---|---|\n");
     for question in &rules::QUESTIONS {
         _ = writeln!(questions, "| {} | {} |", question.id, cell(question.says));
@@ -756,4 +747,68 @@ fn the_tables_are_up_to_date() {
         _ = writeln!(sources, "| `{name}` | {} |", cell(what));
     }
     assert_generated("sources.md", "sources", &sources);
+}
+
+/// The chapters of the matrix, as each page links to the other.
+const LINKS: Links<'_> = Links {
+    rules: "sources.md",
+    mutants: "mutants.md",
+};
+
+#[test]
+fn the_rules_are_up_to_date() {
+    let _alone = alone();
+    let rows = matrix::rows();
+    assert_generated("sources.md", "totals", &Totals::of(&rows).to_string());
+    let mut text = String::new();
+    for section in &rules::SECTIONS {
+        let rows = rows.iter().filter(|row| row.rule.section() == section);
+        let rows: Vec<_> = rows.filter(|row| row.rule.in_scope()).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        _ = writeln!(text, "### {}: {}\n", section.prefix, section.title);
+        for row in rows {
+            let id = row.rule.id;
+            let links = Links { rules: "", ..LINKS };
+            _ = writeln!(text, "#### {id} {{#{id}}}\n\n{}", cards::rule(row, links));
+        }
+    }
+    assert_generated("sources.md", "rules", text.trim_end_matches('\n'));
+}
+
+#[test]
+fn the_mutants_are_up_to_date() {
+    let _alone = alone();
+    let mutants: Vec<_> = matrix::mutants().collect();
+    let mut text = String::new();
+    for section in &rules::SECTIONS {
+        let first = |broken: &&Broken| broken.kill.mutant.rules()[0].rule().section() == section;
+        let mutants: Vec<_> = mutants.iter().filter(first).collect();
+        if mutants.is_empty() {
+            continue;
+        }
+        _ = writeln!(text, "### {}: {}\n", section.prefix, section.title);
+        for broken in mutants {
+            let name = broken.kill.mutant.name();
+            let links = Links {
+                mutants: "",
+                ..LINKS
+            };
+            let card = cards::mutant(broken, links);
+            _ = writeln!(text, "#### {name} {{#{name}}}\n\n{card}");
+        }
+    }
+    assert_generated("mutants.md", "mutants", text.trim_end_matches('\n'));
+
+    let mut unbroken = String::from("| rule | why |\n|---|---|\n");
+    for (rule, why) in UNBROKEN {
+        _ = writeln!(
+            unbroken,
+            "| [{0}](sources.md#{0}) | {1} |",
+            rule.id(),
+            cell(why)
+        );
+    }
+    assert_generated("mutants.md", "unbroken", &unbroken);
 }

@@ -3,8 +3,8 @@
 //! The checks read text, not syntax: comments and strings are cut away, and so is everything after
 //! `#[cfg(test)]` on a module. That is crude, quick, and enough to notice.
 
-use iocp_model::{Profile, rules};
-use iocp_scenarios::catalogue;
+use iocp_model::{Mutant, Profile, mutant::UNBROKEN, rules};
+use iocp_scenarios::{catalogue, matrix};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -401,7 +401,7 @@ fn no_file_is_named_after_a_plan() {
 
 // ------------------------------------------------------------------------- rules
 
-/// The ids in a text, such as KQ-02, OPEN-11, DIS-07, OBS-NS-3.
+/// The ids in a text: of rules, open questions, disagreements and observations.
 fn ids(text: &str) -> BTreeSet<&str> {
     let sections: BTreeSet<_> = rules::SECTIONS
         .iter()
@@ -445,6 +445,44 @@ fn every_rule_that_is_cited_exists() {
         }
     }
     assert!(cited > 500, "only {cited} citations were found");
+}
+
+#[test]
+fn every_rule_in_scope_is_used() {
+    let lacks = |row: &matrix::Row| {
+        let gaps = row.gaps();
+        (!gaps.is_empty()).then(|| format!("{} lacks {}", row.rule.id, gaps.join(", ")))
+    };
+    let gaps: Vec<_> = matrix::rows().iter().filter_map(lacks).collect();
+    assert!(
+        gaps.is_empty(),
+        "{gaps:#?}\nwhere that must be so, UNBROKEN in model/src/mutant.rs says why"
+    );
+}
+
+#[test]
+fn every_mutant_is_asked_about() {
+    for broken in matrix::mutants() {
+        let name = broken.kill.mutant.name();
+        assert!(!broken.code.is_empty(), "no code asks about {name}");
+    }
+}
+
+#[test]
+fn what_is_said_to_be_unbroken_is() {
+    let mut said = BTreeSet::new();
+    for (rule, why) in UNBROKEN {
+        assert!(said.insert(rule.id()), "{rule} is there twice");
+        assert!(rule.rule().in_scope(), "{rule} is not in scope");
+        assert!(why.ends_with('.'), "{rule}: {why:?} is no sentence");
+        let mut breaks = Mutant::all().filter(|mutant| mutant.rules().contains(rule));
+        if let Some(mutant) = breaks.next() {
+            panic!(
+                "{rule} is said to be unbroken, and {} breaks it",
+                mutant.name()
+            );
+        }
+    }
 }
 
 // --------------------------------------------------------------------- catalogue
