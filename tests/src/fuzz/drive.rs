@@ -6,72 +6,77 @@
 
 use iocp_model::Profile;
 use iocp_scenarios::drive::{Session, serve};
-use serde_json::{Value, json};
 
-/// Gives the lines to `serve`, and one by one to a session.
+/// Gives the lines to a session, and all of them to `serve`.
 pub fn run(bytes: &[u8]) {
-    let mut answers = Vec::new();
-    let profile = profile(bytes);
-    serve(bytes, &mut answers, profile).unwrap_or_else(|error| panic!("{error}"));
     let mut lines: Vec<_> = bytes.split(|byte| *byte == b'\n').collect();
     // What follows the last line end is a line only if there is something.
     lines.pop_if(|last| last.is_empty());
+    let first = lines.first().and_then(|line| str::from_utf8(line).ok());
+    let profile = first.and_then(Profile::find).unwrap_or_default();
+    let mut answers = session(profile, &lines).join("\n");
+    if !lines.is_empty() {
+        answers.push('\n');
+    }
+    let mut served = Vec::new();
+    serve(bytes, &mut served, profile).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(String::from_utf8(served).as_ref(), Ok(&answers));
+}
 
-    let answers = String::from_utf8(answers).unwrap_or_else(|error| panic!("{error}"));
-    let answers: Vec<_> = answers.lines().collect();
-    assert_eq!(answers.len(), lines.len(), "not one answer a line");
-
+/// Gives the lines to a session; what it answers.
+pub(super) fn session(profile: Profile, lines: &[&[u8]]) -> Vec<String> {
     let mut session = Session::new(profile);
     // It takes over the state in the middle.
     let mut loaded = None;
-    for (index, (line, answer)) in lines.iter().zip(answers).enumerate() {
+    let mut answers = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
         if index == lines.len() / 2 {
             loaded = Some(load(profile, &mut session));
         }
-        let before = state(&mut session);
-        assert_eq!(session.answer(line), *answer, "another answer than `serve`");
-        let value: Value = serde_json::from_str(answer).unwrap_or_else(|error| panic!("{error}"));
-        match &value["ok"] {
-            Value::Bool(true) => {}
-            Value::Bool(false) => {
-                assert!(value["error"].is_string(), "{answer}");
-                assert_eq!(state(&mut session), before, "changed, and said {answer}");
-            }
-            _ => panic!("neither done nor refused: {answer}"),
+        let mut before = session.clone();
+        let answer = session.answer(line);
+        let Answer { ok, error } =
+            serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error} in {answer}"));
+        assert_eq!(ok, error.is_none(), "{answer}");
+        if !ok {
+            let (before, after) = (state(&mut before), state(&mut session));
+            assert_eq!(after, before, "changed, and said {answer}");
         }
         if let Some(loaded) = &mut loaded {
             assert_eq!(
                 loaded.answer(line),
-                *answer,
+                answer,
                 "other than before save and load"
             );
         }
+        answers.push(answer);
     }
     load(profile, &mut session);
+    answers
 }
 
-fn profile(bytes: &[u8]) -> Profile {
-    let first = bytes.split(|byte| *byte == b'\n').next();
-    first
-        .and_then(|line| Profile::find(str::from_utf8(line).ok()?))
-        .unwrap_or_default()
+/// What every answer has, whatever else.
+#[derive(serde::Deserialize)]
+struct Answer {
+    ok: bool,
+    error: Option<String>,
 }
 
-fn state(session: &mut Session) -> Value {
-    let answer = session.answer(br#"{"op":"state"}"#);
-    serde_json::from_str::<Value>(&answer).unwrap_or_else(|error| panic!("{error}"))["result"]
-        .take()
+/// The state, as the session answers it.
+fn state(session: &mut Session) -> String {
+    session.answer(br#"{"op":"state"}"#)
 }
 
-/// A session with the same state, by way of `save` and `load`.
+/// The request that leads to this state.
+fn loading(state: &str) -> String {
+    format!(r#"{{"op":"load","state":{state}}}"#)
+}
+
+/// A session with the same state, by way of `state` and `load`.
 fn load(profile: Profile, session: &mut Session) -> Session {
     let saved = state(session);
     let mut loaded = Session::new(profile);
-    let answer = loaded.answer(
-        json!({ "op": "load", "state": saved })
-            .to_string()
-            .as_bytes(),
-    );
+    let answer = loaded.answer(loading(&saved).as_bytes());
     assert!(answer.starts_with(r#"{"ok":true"#), "{answer}\n{saved}");
     assert_eq!(state(&mut loaded), saved);
     loaded
@@ -88,7 +93,7 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
         for line in lines.lines() {
             session.answer(line.as_bytes());
         }
-        let load = json!({ "op": "load", "state": state(&mut session) });
+        let load = loading(&state(&mut session));
         seeds.push((
             format!("{name}-loaded"),
             format!("{}\n{load}\n", profile.name).into(),

@@ -22,8 +22,9 @@ const MOST_REQUESTS: usize = 150;
 
 /// Gives the requests to a session.
 pub fn run(bytes: &[u8]) {
-    if let Some((_, lines)) = lines(bytes) {
-        super::drive::run(lines.as_bytes());
+    if let Some((profile, lines)) = lines(bytes) {
+        let lines: Vec<_> = lines.lines().map(str::as_bytes).collect();
+        super::drive::session(profile, &lines);
     }
 }
 
