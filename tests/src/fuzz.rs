@@ -78,22 +78,45 @@ pub const TARGETS: &[Target] = &[
     },
 ];
 
+/// Words that hardly any seed has: the ends of ranges, and what numbers are not.
+const ODD_WORDS: [&str; 14] = [
+    "18446744073709551615",
+    "18446744073709551616",
+    "0xffffffffffffffff",
+    "9223372036854775807",
+    "4294967295",
+    "4294967296",
+    "65535",
+    "65536",
+    "255",
+    "-1",
+    "0.1",
+    "1e308",
+    "nan",
+    "null",
+];
+
 impl Target {
-    /// The words of the seeds, in order and each once: what a fuzzer may put in where it likes.
-    /// Empty if the seeds are not text.
+    /// The words of the seeds, in order and each once: what a fuzzer may put in where it likes, and
+    /// some that are odd. Empty if the seeds are not text.
     pub fn words(&self) -> BTreeSet<String> {
-        let mut words = BTreeSet::new();
+        let mut words = BTreeSet::from(ODD_WORDS.map(str::to_owned));
         for (_, seed) in (self.seeds)() {
             let Ok(text) = String::from_utf8(seed) else {
                 return BTreeSet::new();
             };
             let of_word = |c: char| c.is_ascii_alphanumeric() || "_-+".contains(c);
-            let known = text.split(|c| !of_word(c));
-            words.extend(
-                known
-                    .filter(|word| (2..=40).contains(&word.len()))
-                    .map(str::to_owned),
-            );
+            // Long numbers are times of a recording, one as good as another.
+            let worth = |word: &&str| {
+                let most = if word.starts_with(|c: char| c.is_ascii_digit()) {
+                    4
+                } else {
+                    40
+                };
+                (2..=most).contains(&word.len())
+            };
+            let known = text.split(|c| !of_word(c)).filter(worth);
+            words.extend(known.map(str::to_owned));
         }
         words
     }
