@@ -25,8 +25,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut dictionary = String::new();
     for word in target.words() {
-        // Nothing in a word needs an escape.
-        writeln!(dictionary, "\"{word}\"")?;
+        dictionary.push('"');
+        for byte in word.bytes() {
+            match byte {
+                b'"' | b'\\' => write!(dictionary, "\\{}", char::from(byte))?,
+                b' '..=b'~' => dictionary.push(byte.into()),
+                _ => write!(dictionary, "\\x{byte:02X}")?,
+            }
+        }
+        dictionary.push_str("\"\n");
     }
     fs::write(folder.with_extension("dict"), dictionary)?;
     Ok(())

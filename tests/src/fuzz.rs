@@ -78,8 +78,8 @@ pub const TARGETS: &[Target] = &[
     },
 ];
 
-/// Words that hardly any seed has: the ends of ranges, and what numbers are not.
-const ODD_WORDS: [&str; 14] = [
+/// Words that hardly any seed has: the ends of ranges, what numbers are not, and what texts can hold.
+const ODD_WORDS: &[&str] = &[
     "18446744073709551615",
     "18446744073709551616",
     "0xffffffffffffffff",
@@ -94,13 +94,29 @@ const ODD_WORDS: [&str; 14] = [
     "1e308",
     "nan",
     "null",
+    // As the formats write characters that they do not show.
+    r"\r",
+    r"\n",
+    r#"\""#,
+    r"\\",
+    r"\u0000",
+    r"\u007f",
+    r#"""""#,
+    "'''",
+    // As they are.
+    "\r",
+    "\t",
+    "\u{feff}",
+    "größer 漢字 🦀",
+    "aäääääääääääääääääääääääääääää",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 ];
 
 impl Target {
     /// The words of the seeds, in order and each once: what a fuzzer may put in where it likes, and
     /// some that are odd. Empty if the seeds are not text.
     pub fn words(&self) -> BTreeSet<String> {
-        let mut words = BTreeSet::from(ODD_WORDS.map(str::to_owned));
+        let mut words = BTreeSet::from_iter(ODD_WORDS.iter().map(|word| String::from(*word)));
         for (_, seed) in (self.seeds)() {
             let Ok(text) = String::from_utf8(seed) else {
                 return BTreeSet::new();

@@ -85,7 +85,7 @@ fn load(profile: Profile, session: &mut Session) -> Session {
 /// Sessions of random requests under each profile, and the state that each leads to.
 pub fn seeds() -> Vec<(String, Vec<u8>)> {
     let mut seeds = Vec::new();
-    for (name, bytes) in super::random_seeds(14, 150) {
+    for (name, bytes) in super::random_seeds(28, 65) {
         let Some((profile, lines)) = super::requests::lines(&bytes) else {
             continue;
         };

@@ -90,5 +90,5 @@ fn request([operation, names, flags, key]: [u8; 4]) -> Value {
 
 /// Random requests.
 pub fn seeds() -> Vec<(String, Vec<u8>)> {
-    super::random_seeds(14, 241)
+    super::random_seeds(28, 81)
 }
