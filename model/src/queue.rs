@@ -385,6 +385,7 @@ impl System {
                 self.is_broken(Mutant::GrantDoesNotCount, o)
             }
             DequeuePhase::TimedOut | DequeuePhase::Alerted => {
+                o.rule(rules::CONC_20);
                 self.is_broken(Mutant::TimeoutUncounted, o)
             }
             _ => false,
