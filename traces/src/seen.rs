@@ -104,7 +104,8 @@ pub struct SeenResult {
     /// Win32: did it return `TRUE`, a handle, or another sign of success? NT: `NT_SUCCESS`.
     #[serde(rename = "return")]
     pub success: bool,
-    /// `GetLastError`, where the call failed and sets it.
+    /// `GetLastError`, where the call failed and sets it; or where a dequeue succeeded, which leaves
+    /// it alone (GQ-04), and has set it all the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<u32>,
     /// The returned status, of calls that return one: those of the NT layer, and waits

@@ -16,9 +16,9 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use iocp_model::{
-    Action, Call, DeviceAnswer, Event, Handle, Insert, NotEnabled, NtStatus, Observer, Outcome,
-    Packet, PortId, ProcessId, Profile, RequestArguments, RequestId, Returned, System, ThreadId,
-    Timeout, Value, Win32Error, invariants::Audit, rules::RuleId,
+    Action, Call, DeviceAnswer, Event, Handle, Insert, Kernel, Mutant, Mutants, NotEnabled,
+    NtStatus, Observer, Outcome, Packet, PortId, ProcessId, Profile, RequestArguments, RequestId,
+    Returned, System, ThreadId, Timeout, Value, Win32Error, invariants::Audit, rules::RuleId,
 };
 
 /// A system with one process, one port and a thread that is no member of anything.
@@ -32,6 +32,10 @@ pub struct Lab {
     audit: Audit,
     trace: Vec<String>,
     fired: Vec<RuleId>,
+    /// The mutants that would have made a difference.
+    pub heard: Mutants,
+    /// Do rules hold that invariants need?
+    sound: bool,
 }
 
 /// A port, and a handle to it.
@@ -80,6 +84,23 @@ impl Lab {
             audit: Audit::new(),
             trace: Vec::new(),
             fired: Vec::new(),
+            heard: Mutants::NONE,
+            sound: true,
+        }
+    }
+
+    /// The newest Windows with these rules broken, 4 processors, and a port with this limit.
+    /// Invariants are not checked.
+    pub fn broken(mutants: Mutants, limit: u32) -> Self {
+        let kernel = Kernel {
+            mutants,
+            ..Kernel::default()
+        };
+        let mut profile = kernel.profile;
+        profile.semantics = kernel.semantics();
+        Self {
+            sound: false,
+            ..Self::of(profile, limit)
         }
     }
 
@@ -415,12 +436,21 @@ impl Lab {
             audit: &mut self.audit,
             events: Vec::new(),
             fired: Vec::new(),
+            heard: Mutants::NONE,
         };
         let outcome = self.system.apply(action, &mut watch);
-        let Watch { events, fired, .. } = watch;
+        let Watch {
+            events,
+            fired,
+            heard,
+            ..
+        } = watch;
         self.fired.extend(&fired);
+        self.heard = self.heard.union(heard);
         self.trace.push(format!("{action:?}\n      {outcome:?}"));
-        if let Err(violation) = self.audit.check(&self.system) {
+        if self.sound
+            && let Err(violation) = self.audit.check(&self.system)
+        {
             self.fail(&violation.to_string());
         }
         Step {
@@ -540,6 +570,11 @@ impl Step<'_> {
         self.lab
             .equal("outcome", self.outcome.clone(), Ok(Outcome::Blocked));
         self
+    }
+
+    /// Does the caller block?
+    pub fn has_blocked(&self) -> bool {
+        self.outcome == Ok(Outcome::Blocked)
     }
 
     /// The call returned this status, and no packet.
@@ -723,6 +758,7 @@ struct Watch<'a> {
     audit: &'a mut Audit,
     events: Vec<Event>,
     fired: Vec<RuleId>,
+    heard: Mutants,
 }
 
 impl Observer for Watch<'_> {
@@ -734,5 +770,9 @@ impl Observer for Watch<'_> {
     fn rule(&mut self, rule: RuleId) {
         self.audit.rule(rule);
         self.fired.push(rule);
+    }
+
+    fn mutant(&mut self, mutant: Mutant) {
+        self.heard.insert(mutant);
     }
 }

@@ -73,6 +73,18 @@ fn win32(success: bool) -> Answer {
     }
 }
 
+/// The same of a call that leaves the last error alone when it succeeds (GQ-04): if it does not,
+/// that shows.
+fn win32_quiet(success: bool) -> Answer {
+    // SAFETY: takes nothing.
+    let error = unsafe { GetLastError() };
+    Answer {
+        success,
+        last_error: (!success || error != NO_ERROR_YET).then_some(error),
+        ..Answer::default()
+    }
+}
+
 /// The result of a call of the NT layer.
 fn nt(status: i32) -> Answer {
     Answer {
@@ -497,7 +509,7 @@ impl Worker<'_> {
         let got = unsafe {
             GetQueuedCompletionStatus(port, &mut bytes, &mut key, &mut overlapped, timeout)
         };
-        let answer = win32(got != 0);
+        let answer = win32_quiet(got != 0);
         // Without a packet the pointer is made null and the rest is left alone (GQ-03). With one
         // whose pointer is null itself the rest is written, though it may say FALSE (GQ-02).
         let untouched = key == NO_KEY && bytes == NO_BYTES;
