@@ -416,7 +416,7 @@ mutants! {
         "A batch dequeue that times out says TRUE, with no entry."
     WokenBatchTakesOne "woken-batch-takes-one" breaks [GQX_07]
         "A batch dequeue that was blocked returns with the packet that it was handed and no other.";
-        unobservable "To take no other is allowed; a kernel that always does cannot be told."
+        unobservable "A kernel that never takes another cannot be told from one that may."
     WokenBatchPutsItsPacketLast "woken-batch-puts-its-packet-last" breaks [GQX_07, GQX_05]
         "A batch dequeue that was blocked returns the packet that it was handed after the others."
     BatchIgnoresLimit "batch-ignores-limit" breaks [GQX_09]
