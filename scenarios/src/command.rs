@@ -286,8 +286,9 @@ fn wrapped(text: &str, width: usize, indent: usize) -> String {
     let indent = " ".repeat(indent);
     let options = textwrap::Options::new(width)
         .break_words(false)
-        // A name with hyphens stays whole.
-        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+        // A name with hyphens or slashes stays whole.
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .word_separator(textwrap::WordSeparator::AsciiSpace);
     let lines = textwrap::wrap(text, options);
     lines.join(&format!("\n{indent}"))
 }

@@ -128,7 +128,8 @@ program = [{ repeat = "forever", do = [{ if = { key = 1 }, do = [{ leave = "loop
 fn wrong_names_suggest_the_right_ones() {
     assert!(exits(&["run", "lifo-relase"], 2).contains("lifo-release"));
     assert!(exits(&["run", "lifo-release", "--profile", "wine-9"], 2).contains("wine-8"));
-    assert!(exits(&["rules", "KQ-2"], 2).contains("Did you mean"));
+    assert!(exits(&["rules", "KQ-2"], 2).contains("Did you mean KQ-02?"));
+    assert!(exits(&["rules", "fifo-waiter"], 2).contains("Did you mean fifo-waiters?"));
 }
 
 #[test]
@@ -219,4 +220,29 @@ fn recordings_answer_open_questions() {
         said.contains("answer B   A poll at the limit gets the packet."),
         "{said}"
     );
+}
+
+#[test]
+fn the_matrix_has_a_format_for_each_reader() {
+    let text = exits(&["rules", "KQ-02"], 0);
+    assert!(
+        text.contains("no-limit: ") && text.contains("killed by"),
+        "{text}"
+    );
+    let text = exits(&["rules", "fifo-waiters"], 0);
+    assert!(
+        text.contains("WAIT-01: ") && text.contains("lifo-release"),
+        "{text}"
+    );
+    assert!(exits(&["rules", "--mutants", "KQ-02"], 0).starts_with("no-limit  breaks KQ-02"));
+    assert!(exits(&["rules", "--gaps"], 0).contains("lack something"));
+    let json: serde_json::Value =
+        serde_json::from_str(&exits(&["rules", "--format", "json"], 0)).expect("it is JSON");
+    let rules = json.as_array().expect("a list of rules");
+    let rule = rules.iter().find(|rule| rule["id"] == "WAIT-01");
+    let mutants = &rule.expect("it is there")["mutants"];
+    assert_eq!(mutants[0]["mutant"], "fifo-waiters", "{mutants}");
+    let page = exits(&["rules", "--format", "html"], 0);
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("id=\"KQ-02\""));
+    assert!(exits(&["rules", "KQ-02", "--format", "html"], 2).contains("takes no ids"));
 }

@@ -21,7 +21,7 @@ pub(super) struct Arguments {
     ids: Vec<String>,
     /// Only what lacks something: rules in scope without code, test, mutant or a scenario that
     /// kills one; mutants that no code asks about, no scenario kills or no check rejects.
-    #[arg(long, conflicts_with = "ids")]
+    #[arg(long)]
     gaps: bool,
     /// List the mutants, rules broken on purpose, and who notices: all of them, or those that break
     /// the given rules.
@@ -50,6 +50,8 @@ enum Format {
 struct Named {
     /// Rules, and the rules of sections.
     rows: Vec<Row>,
+    /// How many of those have what, before those without gaps are left away.
+    totals: Totals,
     mutants: Vec<Broken>,
     /// Questions, disagreements, observations.
     others: Vec<String>,
@@ -61,17 +63,18 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         Format::Json => {
             let rows = named.rows.iter().map(json::rule);
             // The rules have theirs with them.
-            let asked = arguments.mutants || !arguments.ids.is_empty();
+            let asked = arguments.mutants || arguments.gaps || !arguments.ids.is_empty();
             let mutants = named.mutants.iter().filter(|_| asked).map(json::mutant);
             let others = named.others.iter().filter_map(|id| other_json(id));
             let all: Vec<_> = rows.chain(mutants).chain(others).collect();
             print_json(&all.into())?;
         }
         Format::Html => {
-            if let Some(id) = named.others.first() {
-                return Err(Problem::new(format!(
-                    "the page shows rules and mutants; {id} is neither. Leave `--format html` away."
-                )));
+            if !arguments.ids.is_empty() || arguments.mutants || arguments.gaps {
+                return Err(Problem::new(
+                    "the page always shows all rules and mutants, and has a filter for them: \
+                     `--format html` takes no ids, no `--mutants` and no `--gaps`.",
+                ));
             }
             let mut out = output();
             out.write_all(page::whole(&named.rows, &named.mutants).as_bytes())?;
@@ -80,7 +83,7 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         Format::Human => {
             let mut out = output();
             if arguments.gaps {
-                gaps(&mut out, &named)?;
+                gaps(&mut out, &named, !arguments.mutants)?;
             } else if arguments.mutants {
                 list(&mut out, &named.mutants)?;
             } else if arguments.ids.is_empty() {
@@ -135,6 +138,7 @@ fn select(arguments: &Arguments) -> Result<Named> {
         let named = names.iter().any(|name| name == mutant.name());
         none || named || arguments.mutants && rows.iter().any(breaks)
     });
+    let totals = Totals::of(&rows);
     if arguments.gaps {
         rows.retain(|row| !row.gaps().is_empty());
         mutants.retain(|broken| !broken.gaps().is_empty());
@@ -149,6 +153,7 @@ fn select(arguments: &Arguments) -> Result<Named> {
     }
     Ok(Named {
         rows,
+        totals,
         mutants,
         others,
     })
@@ -198,24 +203,29 @@ fn table(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
     let legend = "How many lines of code obey it, tests pin it, scenarios show it, recordings there are \
                   of those scenarios, mutants break it, scenarios kill one of them. `iocp rules ID` \
                   shows one in full.";
-    let width = super::terminal_width();
-    writeln!(out, "\n{}", super::wrapped(legend, width, 0))?;
-    let totals = Totals::of(rows).to_string();
-    writeln!(out, "{}", super::wrapped(&totals, width, 0))
+    writeln!(out)?;
+    paragraph(out, legend, 0)?;
+    paragraph(out, &Totals::of(rows).to_string(), 0)
 }
 
-fn gaps(out: &mut impl Write, named: &Named) -> io::Result<()> {
+fn gaps(out: &mut impl Write, named: &Named, with_rules: bool) -> io::Result<()> {
     let rules = named.rows.iter();
     let rules = rules.map(|row| (row.rule.id, row.gaps(), row.rule.says));
     let mutants = named.mutants.iter().map(|broken| {
         let mutant = broken.kill.mutant;
         (mutant.name(), broken.gaps(), mutant.says())
     });
-    let width = super::terminal_width();
     for (name, lacks, says) in rules.chain(mutants) {
         let text = format!("{name} lacks {}: {says}", lacks.join(", "));
-        let text = super::wrapped(&text, width.saturating_sub(2), 2);
-        writeln!(out, "{text}")?;
+        paragraph(out, &text, 0)?;
+    }
+    if !with_rules {
+        let count = counted(named.mutants.len(), "mutant");
+        return paragraph(
+            out,
+            &format!("{count} of {} lack something.", Mutant::COUNT),
+            0,
+        );
     }
     let lacking = |gap: &str| {
         let rows = named.rows.iter();
@@ -224,34 +234,38 @@ fn gaps(out: &mut impl Write, named: &Named) -> io::Result<()> {
     };
     let each: Vec<_> = GAPS.into_iter().map(lacking).collect();
     let each = each.join(", ").replace(" a code", " code");
-    let totals = Totals::of(&matrix::rows());
     let text = format!(
-        "{} in scope and {} lack something. Of the rules {each}.",
+        "{} and {} lack something. Of the rules {each}.",
         counted(named.rows.len(), "rule"),
         counted(named.mutants.len(), "mutant"),
     );
-    writeln!(out, "{}", super::wrapped(&text, width, 0))?;
-    writeln!(out, "{}", super::wrapped(&totals.to_string(), width, 0))
+    paragraph(out, &text, 0)?;
+    paragraph(out, &named.totals.to_string(), 0)
+}
+
+/// A text behind `indent` spaces; if there are none, its other lines stand behind two.
+fn paragraph(out: &mut impl Write, text: &str, indent: usize) -> io::Result<()> {
+    let hang = if indent == 0 { 2 } else { indent };
+    let width = super::terminal_width().saturating_sub(hang).max(30);
+    let text = super::wrapped(text, width, hang);
+    writeln!(out, "{:indent$}{text}", "")
 }
 
 /// How many killers the list of mutants names.
 const MOST_KILLERS: usize = 4;
 
 fn list(out: &mut impl Write, mutants: &[Broken]) -> io::Result<()> {
-    let width = super::terminal_width();
     for broken in mutants {
         let (kill, mutant) = (broken.kill, broken.kill.mutant);
         let breaks: Vec<_> = mutant.rules().iter().map(|rule| rule.id()).collect();
         let text = format!("{}  breaks {}", mutant.name(), breaks.join(", "));
-        writeln!(out, "{}", super::wrapped(&text, width - 4, 4))?;
-        let text = super::wrapped(mutant.says(), width - 4, 4);
-        writeln!(out, "    {text}")?;
+        paragraph(out, &text, 0)?;
+        paragraph(out, mutant.says(), 4)?;
         let noticed = match mutant.unobservable() {
             Some(why) => format!("unobservable: {why}"),
             None => format!("{}; {}", killers(&kill.scenarios), rejected(broken)),
         };
-        let noticed = super::wrapped(&noticed, width - 4, 4);
-        writeln!(out, "    {noticed}")?;
+        paragraph(out, &noticed, 4)?;
     }
     let count = |has: fn(&&Broken) -> bool| mutants.iter().filter(has).count();
     let text = format!(
@@ -263,7 +277,8 @@ fn list(out: &mut impl Write, mutants: &[Broken]) -> io::Result<()> {
         count(|broken| broken.kill.rejected > 0),
         count(|broken| broken.kill.mutant.unobservable().is_some()),
     );
-    writeln!(out, "\n{}", super::wrapped(&text, width, 0))
+    writeln!(out)?;
+    paragraph(out, &text, 0)
 }
 
 fn killers(scenarios: &[&str]) -> String {
