@@ -3,7 +3,7 @@
 use crate::experiment;
 use iocp_model::{Kernel, Mutant, Mutants};
 use iocp_scheduler::{
-    Program,
+    Program, State,
     conform::{Divergence, Recording, Unfit},
     diagnose::{Diagnosis, Options, diagnose},
 };
@@ -17,6 +17,90 @@ const MOST_TOLD: usize = 2;
 
 /// How many explanations are printed.
 const MOST_SHOWN: usize = 8;
+
+/// "no schedule of windows-7 explains event 3 of 20", for an event that is counted from 0.
+pub fn unexplained(kernel: Kernel, event: usize, events: usize) -> String {
+    format!(
+        "no schedule of {kernel} explains event {} of {events}",
+        event + 1
+    )
+}
+
+/// Where recording and model part: what the recording did, the states of the model there, of which
+/// at most so many are shown, and what it could have done.
+pub fn parting(program: &Program, divergence: &Divergence, most_states: usize) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = write_parting(&mut text, program, divergence, most_states);
+    text
+}
+
+fn write_parting(
+    out: &mut String,
+    program: &Program,
+    divergence: &Divergence,
+    most_states: usize,
+) -> std::fmt::Result {
+    let Divergence {
+        recorded,
+        possible,
+        states,
+        more_states,
+        ..
+    } = divergence;
+    writeln!(out, "Then the recording: {recorded}.")?;
+    writeln!(
+        out,
+        "The model there{}:",
+        if states.len() == 1 {
+            ""
+        } else {
+            ", in one of these states"
+        }
+    )?;
+    for state in states.iter().take(most_states) {
+        writeln!(out, "  {}", describe_state(program, state))?;
+    }
+    if *more_states || states.len() > most_states {
+        writeln!(out, "  and more")?;
+    }
+    if possible.is_empty() {
+        writeln!(out, "It could do nothing about that thread.")?;
+    } else {
+        writeln!(out, "It could have done instead:")?;
+        for one in possible {
+            writeln!(out, "  {one}")?;
+        }
+    }
+    Ok(())
+}
+
+/// The ports of a state, in a line: "p: depth 1, active 1 of 1, waiters a b (b next)".
+pub fn describe_state(program: &Program, state: &State) -> String {
+    let mut ports = Vec::new();
+    for (index, port) in state.system.ports().iter().enumerate() {
+        let name = iocp_model::PortId::new(index)
+            .map(|id| program.port_name(id))
+            .unwrap_or_default();
+        let waiters: Vec<_> = port
+            .waiters
+            .iter()
+            .map(|&waiter| program.thread_name(waiter))
+            .collect();
+        let waiters = if waiters.is_empty() {
+            "nobody waits".to_owned()
+        } else {
+            format!("waiting {}", waiters.join(" "))
+        };
+        ports.push(format!(
+            "{name}: depth {}, active {} of {}, {waiters}",
+            port.depth(),
+            port.active,
+            port.limit
+        ));
+    }
+    ports.join("; ")
+}
 
 /// Why a recording does not conform to a kernel.
 #[derive(Clone, PartialEq, Eq, Debug)]

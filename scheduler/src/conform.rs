@@ -76,6 +76,17 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// The verdict as a word.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Conforms { .. } => "conforms",
+            Self::Diverges(_) => "diverges",
+            Self::NoVerdict { .. } => "no verdict",
+        }
+    }
+}
+
 /// A recording that cannot be checked, since it is not one of this program.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unfit {

@@ -46,7 +46,8 @@ impl Default for Options {
 pub struct Diagnosis {
     /// The smallest sets of mutants under which it conforms; the likeliest first.
     pub explanations: Vec<Mutants>,
-    /// The least number of hidden waits with which it conforms, no rule being broken.
+    /// The least number of hidden waits with which it conforms, no rule being broken; of several
+    /// recordings, the most that one of them needs.
     pub hidden_waits: Option<u32>,
     /// Every set of at most so many mutants was tried or need not be.
     pub complete_to: usize,
@@ -54,6 +55,17 @@ pub struct Diagnosis {
     pub checks: u64,
     /// How many states they looked at.
     pub states: u64,
+}
+
+/// A recording of a kernel, and what these semantics say to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// The program that was recorded.
+    pub program: &'a Program,
+    /// The recording.
+    pub recording: &'a Recording<'a>,
+    /// Where it diverges; `None` if it conforms.
+    pub divergence: Option<&'a Divergence>,
 }
 
 /// Looks for the smallest sets of mutants that explain a divergence.
@@ -67,9 +79,26 @@ pub fn diagnose(
     divergence: &Divergence,
     options: Options,
 ) -> Result<Diagnosis, Unfit> {
-    let mut search = Search {
+    let evidence = Evidence {
         program,
         recording,
+        divergence: Some(divergence),
+    };
+    diagnose_all(&[evidence], semantics, options)
+}
+
+/// Looks for the smallest sets of mutants, each of which explains all of these recordings of one
+/// kernel; those that conform as it is must conform then, too.
+///
+/// # Errors
+/// As [`Recording::check`].
+pub fn diagnose_all(
+    evidence: &[Evidence<'_>],
+    semantics: Semantics,
+    options: Options,
+) -> Result<Diagnosis, Unfit> {
+    let mut search = Search {
+        evidence,
         semantics,
         options,
         checks: 0,
@@ -79,7 +108,12 @@ pub fn diagnose(
     };
     let hidden_waits = search.hidden_waits()?;
     let complete_to = search.run()?;
-    let near = near(program, divergence);
+    let near = evidence.iter().fold(Mutants::NONE, |all, one| {
+        let near = one
+            .divergence
+            .map(|divergence| near(one.program, divergence));
+        all.union(near.unwrap_or_default())
+    });
     // Those first that known kernels break, then those that matter where recording and model part.
     search.explanations.sort_by_key(|set| {
         let unheard_of = set
@@ -135,13 +169,12 @@ struct Failure {
     set: Mutants,
     /// What may be added to it.
     heard: Mutants,
-    /// The first event that it leaves unexplained.
-    event: usize,
+    /// The first recording, and the first event of it, that it leaves unexplained.
+    place: (usize, usize),
 }
 
 struct Search<'a> {
-    program: &'a Program,
-    recording: &'a Recording<'a>,
+    evidence: &'a [Evidence<'a>],
     semantics: Semantics,
     options: Options,
     checks: u64,
@@ -160,7 +193,7 @@ impl Search<'_> {
             let mut tried = BTreeSet::new();
             let mut next = Vec::new();
             // What gets farthest is likeliest to need only one rule more.
-            failures.sort_by_key(|failure: &Failure| std::cmp::Reverse(failure.event));
+            failures.sort_by_key(|failure: &Failure| std::cmp::Reverse(failure.place));
             for failure in &failures {
                 for mutant in failure.heard.iter() {
                     let mut set = failure.set;
@@ -189,7 +222,7 @@ impl Search<'_> {
             .any(|smaller| smaller.is_subset(set))
     }
 
-    /// Checks the recording with this set of rules broken.
+    /// Checks the recordings with this set of rules broken.
     fn attempt(&mut self, set: Mutants, failures: &mut Vec<Failure>) -> Result<(), Unfit> {
         let semantics = set.iter().fold(self.semantics, Semantics::with);
         let without = |mutant| {
@@ -200,32 +233,51 @@ impl Search<'_> {
         if set.iter().any(|mutant| without(mutant) == semantics) {
             return Ok(());
         }
-        let mut heard = Heard(State::heard_at_start(self.program, semantics));
-        match self.check(semantics, 0, &mut heard)? {
-            Verdict::Conforms { .. } => self.explanations.push(set),
-            Verdict::Diverges(divergence) => failures.push(Failure {
-                set,
-                heard: heard.0,
-                event: divergence.event,
-            }),
-            Verdict::NoVerdict { .. } => self.exhausted = true,
+        for (index, one) in self.evidence.iter().enumerate() {
+            let mut heard = Heard(State::heard_at_start(one.program, semantics));
+            match self.check(one, semantics, 0, &mut heard)? {
+                Verdict::Conforms { .. } => {}
+                Verdict::Diverges(divergence) => {
+                    // Whatever else the set does to the others: without one more of what was heard
+                    // here, this recording stays unexplained.
+                    failures.push(Failure {
+                        set,
+                        heard: heard.0,
+                        place: (index, divergence.event),
+                    });
+                    return Ok(());
+                }
+                Verdict::NoVerdict { .. } => {
+                    self.exhausted = true;
+                    return Ok(());
+                }
+            }
         }
+        self.explanations.push(set);
         Ok(())
     }
 
+    /// The most that any of the recordings needs.
     fn hidden_waits(&mut self) -> Result<Option<u32>, Unfit> {
-        for waits in 1..=self.options.most_hidden_waits {
-            match self.check(self.semantics, waits, &mut Heard::default())? {
-                Verdict::Conforms { .. } => return Ok(Some(waits)),
-                Verdict::Diverges(_) => {}
-                Verdict::NoVerdict { .. } => break,
+        let mut most = 1;
+        for one in self.evidence.iter().filter(|one| one.divergence.is_some()) {
+            loop {
+                if most > self.options.most_hidden_waits {
+                    return Ok(None);
+                }
+                match self.check(one, self.semantics, most, &mut Heard::default())? {
+                    Verdict::Conforms { .. } => break,
+                    Verdict::Diverges(_) => most += 1,
+                    Verdict::NoVerdict { .. } => return Ok(None),
+                }
             }
         }
-        Ok(None)
+        Ok(Some(most))
     }
 
     fn check(
         &mut self,
+        one: &Evidence<'_>,
         semantics: Semantics,
         hidden_waits: u32,
         heard: &mut Heard,
@@ -236,7 +288,7 @@ impl Search<'_> {
             most_frontier: 0,
             ..self.options.conform
         };
-        let verdict = self.recording.check(semantics, options, heard)?;
+        let verdict = one.recording.check(semantics, options, heard)?;
         self.checks += 1;
         self.states += match &verdict {
             Verdict::Conforms { states } | Verdict::NoVerdict { states, .. } => *states,

@@ -11,7 +11,7 @@ use crate::{
 use clap::Args;
 use iocp_model::Kernel;
 use iocp_scheduler::{
-    Program, State, Workload,
+    Program,
     conform::{Divergence, Options, Recording, Verdict},
     diagnose,
 };
@@ -35,15 +35,8 @@ pub(super) struct Arguments {
     /// commas (`windows-10-1607+,no-limit`; `iocp rules --mutants` lists them).
     #[arg(long, value_parser = Kernels)]
     profile: Vec<Kernel>,
-    /// Assume up to so many waits that the recording does not show.
-    #[arg(long, value_name = "WAITS", default_value_t = 0)]
-    hidden_waits: u32,
-    /// A call that the model completes must return within so many milliseconds; 0 for any time.
-    #[arg(long, value_name = "MS", default_value_t = 250)]
-    prompt: u64,
-    /// Look at so many states before giving up.
-    #[arg(long, value_name = "STATES", default_value_t = 2_000_000)]
-    most_states: u64,
+    #[command(flatten)]
+    how: How,
     /// Show each divergence, also those that are expected.
     #[arg(long)]
     explain: bool,
@@ -57,6 +50,31 @@ pub(super) struct Arguments {
     /// The format of the output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+}
+
+/// How recordings are checked, here and by `iocp verify`.
+#[derive(Args)]
+pub(super) struct How {
+    /// Assume up to so many waits that the recording does not show.
+    #[arg(long, value_name = "WAITS", default_value_t = 0)]
+    hidden_waits: u32,
+    /// A call that the model completes must return within so many milliseconds; 0 for any time.
+    #[arg(long, value_name = "MS", default_value_t = 250)]
+    prompt: u64,
+    /// Look at so many states before giving up.
+    #[arg(long, value_name = "STATES", default_value_t = 2_000_000)]
+    most_states: u64,
+}
+
+impl How {
+    pub(super) fn options(&self) -> Options {
+        Options {
+            most_states: self.most_states,
+            prompt_ns: (self.prompt > 0).then(|| self.prompt.saturating_mul(1_000_000)),
+            hidden_waits: self.hidden_waits,
+            ..Options::default()
+        }
+    }
 }
 
 /// One recording, checked.
@@ -80,14 +98,6 @@ struct Judged {
 }
 
 impl Judged {
-    fn word(&self) -> &'static str {
-        match self.verdict {
-            Verdict::Conforms { .. } => "conforms",
-            Verdict::Diverges(_) => "diverges",
-            Verdict::NoVerdict { .. } => "no verdict",
-        }
-    }
-
     /// A divergence that was expected is as good as conformance.
     fn exit(&self) -> Exit {
         match (&self.verdict, self.expected) {
@@ -101,12 +111,7 @@ impl Judged {
 
 pub(super) fn run(arguments: &Arguments) -> Result {
     let begin = Instant::now();
-    let options = Options {
-        most_states: arguments.most_states,
-        prompt_ns: (arguments.prompt > 0).then(|| arguments.prompt.saturating_mul(1_000_000)),
-        hidden_waits: arguments.hidden_waits,
-        ..Options::default()
-    };
+    let options = arguments.how.options();
     let mut sources: Vec<(String, Source)> = Vec::new();
     if arguments.files.is_empty() {
         let shipped = recordings::all().iter();
@@ -203,7 +208,7 @@ enum Source {
 }
 
 /// The files named, and those in the folders named.
-fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
+pub(super) fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in named {
         if !path.is_dir() {
@@ -240,12 +245,7 @@ fn read(name: &str, source: &Source) -> std::result::Result<Trace, String> {
             Trace::read(BufReader::with_capacity(1 << 16, file)).map_err(readable)?
         }
     };
-    if trace.header.producer.is_recorded() && trace.settled_at_ns().is_none() {
-        return Err(format!(
-            "{name}: the recording stops before it says that nothing more happens: it was cut \
-             short. Take the whole file, or record it again."
-        ));
-    }
+    recordings::whole(&trace).map_err(|error| format!("{name}: {error}"))?;
     Ok(trace)
 }
 
@@ -291,14 +291,7 @@ fn check(
     options: Options,
 ) -> std::result::Result<Checked, String> {
     let trace = read(name, source)?;
-    let mut workload: Workload =
-        serde_json::from_value(trace.header.scenario.clone()).map_err(|error| {
-            format!("{name}: line 1: the header's scenario cannot be read: {error}")
-        })?;
-    // A limit of 0 means the processors of the machine that was recorded (PORT-06).
-    workload.machine.processors = u16::try_from(trace.header.processors).ok();
-    let program = Program::compile(&workload)
-        .map_err(|error| format!("{name}: line 1: the header's scenario cannot be: {error}"))?;
+    let program = recordings::program(&trace).map_err(|error| format!("{name}: {error}"))?;
     let kernels: Vec<Kernel> = if !arguments.profile.is_empty() {
         arguments.profile.clone()
     } else if trace.header.expect.is_empty() {
@@ -340,7 +333,7 @@ fn check(
     drop(recording);
     Ok(Checked {
         file: name.to_owned(),
-        scenario: workload.name,
+        scenario: program.workload.name.clone(),
         producer: trace.header.producer.name().into_owned(),
         events: trace.events.len(),
         trace,
@@ -373,7 +366,7 @@ fn line(out: &mut impl Write, checked: &Checked) -> std::io::Result<()> {
     let verdicts: Vec<_> = checked
         .verdicts
         .iter()
-        .map(|judged| format!("{} {}", judged.kernel, judged.word()))
+        .map(|judged| format!("{} {}", judged.kernel, judged.verdict.word()))
         .collect();
     let worst = checked
         .verdicts
@@ -452,25 +445,17 @@ fn divergence_in_full(
     profile: Kernel,
     divergence: &Divergence,
 ) -> std::io::Result<()> {
-    let Divergence {
-        event,
-        recorded,
-        possible,
-        states,
-        more_states,
-        ..
-    } = divergence;
+    let event = divergence.event;
     writeln!(
         out,
-        "\n  {}: no schedule of {profile} explains event {} of {}.",
+        "\n  {}: {}.",
         checked.file,
-        event + 1,
-        checked.events
+        explain::unexplained(profile, event, checked.events)
     )?;
     writeln!(out, "\n  As far as it is explained:\n")?;
     let prefix = Trace {
         header: checked.trace.header.clone(),
-        events: checked.trace.events[..*event].to_vec(),
+        events: checked.trace.events[..event].to_vec(),
     };
     let options = columns::Options {
         width: super::terminal_width().saturating_sub(4),
@@ -482,58 +467,11 @@ fn divergence_in_full(
     for row in columns::columns(&prefix, &options).lines() {
         writeln!(out, "    {row}")?;
     }
-    writeln!(out, "\n  Then the recording: {recorded}.")?;
-    writeln!(
-        out,
-        "  The model there{}:",
-        if states.len() == 1 {
-            ""
-        } else {
-            ", in one of these states"
-        }
-    )?;
-    for state in states {
-        writeln!(out, "    {}", describe_state(&checked.program, state))?;
-    }
-    if *more_states {
-        writeln!(out, "    and more")?;
-    }
-    if possible.is_empty() {
-        writeln!(out, "  It could do nothing about that thread.")?;
-    } else {
-        writeln!(out, "  It could have done instead:")?;
-        for one in possible {
-            writeln!(out, "    {one}")?;
-        }
+    writeln!(out)?;
+    for line in explain::parting(&checked.program, divergence, usize::MAX).lines() {
+        writeln!(out, "  {line}")?;
     }
     writeln!(out)
-}
-
-/// The ports of a state, in a line: "p: depth 1, active 1 of 1, waiters a b (b next)".
-fn describe_state(program: &Program, state: &State) -> String {
-    let mut ports = Vec::new();
-    for (index, port) in state.system.ports().iter().enumerate() {
-        let name = iocp_model::PortId::new(index)
-            .map(|id| program.port_name(id))
-            .unwrap_or_default();
-        let waiters: Vec<_> = port
-            .waiters
-            .iter()
-            .map(|&waiter| program.thread_name(waiter))
-            .collect();
-        let waiters = if waiters.is_empty() {
-            "nobody waits".to_owned()
-        } else {
-            format!("waiting {}", waiters.join(" "))
-        };
-        ports.push(format!(
-            "{name}: depth {}, active {} of {}, {waiters}",
-            port.depth(),
-            port.active,
-            port.limit
-        ));
-    }
-    ports.join("; ")
 }
 
 fn summary(
@@ -560,7 +498,9 @@ fn summary(
         .map(|name| {
             let count = |word: &str| {
                 judged()
-                    .filter(|judged| judged.kernel.to_string() == *name && judged.word() == word)
+                    .filter(|judged| {
+                        judged.kernel.to_string() == *name && judged.verdict.word() == word
+                    })
                     .count()
             };
             let mut text = format!(
@@ -612,7 +552,7 @@ fn json(all: &[Checked], unreadable: usize) -> serde_json::Value {
                 .map(|judged| {
                     let mut value = serde_json::json!({
                         "profile": judged.kernel.to_string(),
-                        "verdict": judged.word(),
+                        "verdict": judged.verdict.word(),
                         "expected": judged.expected.map(Expected::name),
                         "ok": judged.exit() == Exit::Holds,
                     });
@@ -622,7 +562,7 @@ fn json(all: &[Checked], unreadable: usize) -> serde_json::Value {
                         value["possible"] = divergence.possible.clone().into();
                         let states = divergence.states.iter();
                         let states: Vec<_> = states
-                            .map(|state| describe_state(&checked.program, state))
+                            .map(|state| explain::describe_state(&checked.program, state))
                             .collect();
                         value["states"] = states.into();
                     }

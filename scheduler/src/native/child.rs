@@ -92,10 +92,7 @@ fn wait(child: &mut Child, limit: Duration) -> Result<String, RecordError> {
                 // It may end just now.
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(RecordError::Child(format!(
-                    "it hung and was ended after {} s",
-                    limit.as_secs()
-                )));
+                return Err(RecordError::Hung { after: limit });
             }
             Err(error) => return Err(RecordError::Child(error.to_string())),
         }

@@ -114,6 +114,11 @@ pub enum RecordError {
         /// What each thread was doing.
         threads: Vec<String>,
     },
+    /// The process that recorded did not even say that the run was not over, and was ended.
+    Hung {
+        /// How long it was waited for.
+        after: Duration,
+    },
     /// A thread goes round in its program without doing anything.
     Spins(String),
     /// The process that recorded failed.
@@ -157,6 +162,11 @@ impl fmt::Display for RecordError {
                 "the recording was not over after {} s (`--watchdog` raises the limit): {}",
                 after.as_secs_f32(),
                 threads.join("; ")
+            ),
+            Self::Hung { after } => write!(
+                f,
+                "the process that recorded hung and was ended after {} s",
+                after.as_secs_f32()
             ),
             Self::Spins(thread) => {
                 write!(
