@@ -12,6 +12,7 @@ mod run;
 mod scenario;
 mod trace;
 mod trace_file;
+mod verify;
 
 use crate::{
     catalogue,
@@ -105,6 +106,8 @@ enum Command {
     Check(check::Arguments),
     /// Record scenarios on the kernel of this machine (Windows, or Wine).
     Record(record::Arguments),
+    /// Verify the implementation of completion ports on this machine: record the catalogue, check it.
+    Verify(verify::Arguments),
     /// Show a trace in columns.
     Show(trace::Show),
     /// Compare two traces of the same kind: the first difference, in context.
@@ -145,6 +148,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Show(arguments) => trace::show(&arguments),
         Command::Compare(arguments) => trace::compare(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),

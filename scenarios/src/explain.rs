@@ -26,6 +26,14 @@ pub fn unexplained(kernel: Kernel, event: usize, events: usize) -> String {
     )
 }
 
+/// What is to be said of a check that gave no verdict, without a full stop.
+pub fn undecided(kernel: Kernel, states: u64, explained: usize, events: usize) -> String {
+    format!(
+        "no verdict under {kernel} after {states} states; {explained} of {events} events are \
+         explained. --most-states N looks at more"
+    )
+}
+
 /// Where recording and model part: what the recording did, the states of the model there, of which
 /// at most so many are shown, and what it could have done.
 pub fn parting(program: &Program, divergence: &Divergence, most_states: usize) -> String {

@@ -11,6 +11,7 @@
 //! | [`explain`] | why a recording does not conform: broken rules, and what would decide |
 //! | [`experiment`] | which scenario tells two kernels apart |
 //! | [`questions`] | experiments for the open questions |
+//! | [`verify`] | does an implementation do what the model says? |
 //! | [`drive`] | the model as a service for other programs |
 //! | `command` | the `iocp` command (feature `command`) |
 
@@ -30,3 +31,4 @@ pub mod questions;
 pub mod recordings;
 #[cfg(feature = "proptest")]
 pub mod strategies;
+pub mod verify;

@@ -418,12 +418,8 @@ fn tell(out: &mut impl Write, checked: &Checked, judged: &Judged) -> std::io::Re
             }
         }
         Verdict::NoVerdict { states, events } => {
-            writeln!(
-                out,
-                "\n  {}: no verdict under {profile} after {states} states; {events} of {} events are explained. \
-                 --most-states N looks at more.\n",
-                checked.file, checked.events
-            )?;
+            let says = explain::undecided(profile, *states, *events, checked.events);
+            writeln!(out, "\n  {}: {says}.\n", checked.file)?;
         }
         Verdict::Diverges(divergence) => {
             divergence_in_full(out, checked, profile, divergence)?;

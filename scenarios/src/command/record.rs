@@ -24,19 +24,26 @@ pub(super) struct Arguments {
     /// Record each scenario so many times; 1 if not given, or 10 with --open-questions.
     #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u32).range(1..=1000))]
     repeat: Option<u32>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// How scenarios are recorded, here and by `iocp verify`.
+#[derive(Args)]
+pub(super) struct Settings {
     /// Where the kernel does not tell whether a thread is blocked: take it to be after so many
     /// milliseconds in its call.
     #[arg(long, value_name = "MS", default_value_t = 30)]
-    settle: u64,
+    pub(super) settle: u64,
     /// Give up on a recording after so many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    watchdog: u64,
+    pub(super) watchdog: u64,
     /// Have room for so many events, and packets, of each thread.
     #[arg(long, value_name = "EVENTS", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    most_events: u32,
+    pub(super) most_events: u32,
     /// A sentence about the machine, for the header.
     #[arg(long, value_name = "TEXT", default_value = "")]
-    note: String,
+    pub(super) note: String,
 }
 
 #[cfg(not(windows))]
@@ -47,11 +54,14 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         open_questions,
         out,
         repeat,
+        settings,
+    } = arguments;
+    let Settings {
         settle,
         watchdog,
         most_events,
         note,
-    } = arguments;
+    } = settings;
     let _ = (
         (scenarios, all, open_questions, out, repeat),
         (settle, watchdog, most_events, note),
@@ -63,17 +73,17 @@ pub(super) fn run(arguments: &Arguments) -> Result {
 }
 
 #[cfg(windows)]
-pub(super) use on_windows::run;
+pub(super) use on_windows::{keep, record, run};
 
 #[cfg(windows)]
 mod on_windows {
     use super::{
         super::{Exit, Problem, answers::Answers, find_scenario, output, trace_file},
-        Arguments, Result,
+        Arguments, Result, Settings,
     };
     use crate::{catalogue, questions::QUESTIONS};
     use iocp_scheduler::{
-        conform,
+        Program, conform,
         native::{self, Options, RecordError},
     };
     use iocp_traces::{Producer, Trace};
@@ -104,12 +114,6 @@ mod on_windows {
         };
         std::fs::create_dir_all(&arguments.out)
             .map_err(|error| Problem::file("make the folder", &arguments.out, &error))?;
-        let options = Options {
-            settle: Duration::from_millis(arguments.settle),
-            watchdog: Duration::from_secs(arguments.watchdog),
-            most_events: arguments.most_events,
-            ..Options::default()
-        };
         let repeat = match arguments.open_questions {
             true => QUESTION_REPEAT,
             false => 1,
@@ -120,14 +124,9 @@ mod on_windows {
         for name in &names {
             let scenario = find_scenario(name)?;
             for turn in 1..=repeat {
-                match native::record(&scenario.program, &options) {
-                    Ok(mut recording) => {
-                        if !arguments.note.is_empty() {
-                            recording.header.provenance += &format!(" {}", arguments.note);
-                        }
-                        let path = path(&arguments.out, &recording, turn);
-                        trace_file::write(&path, &recording)
-                            .map_err(|error| Problem::file("write", &path, &error))?;
+                match record(&scenario.program, &arguments.settings) {
+                    Ok(recording) => {
+                        let path = keep(&arguments.out, &recording, turn)?;
                         println!("{}  {} events", path.display(), recording.events.len());
                         made += 1;
                         if arguments.open_questions {
@@ -167,6 +166,31 @@ mod on_windows {
         } else {
             Exit::Holds
         })
+    }
+
+    /// Records a program once.
+    pub(in super::super) fn record(
+        program: &Program,
+        settings: &Settings,
+    ) -> std::result::Result<Trace, RecordError> {
+        let options = Options {
+            settle: Duration::from_millis(settings.settle),
+            watchdog: Duration::from_secs(settings.watchdog),
+            most_events: settings.most_events,
+            ..Options::default()
+        };
+        let mut recording = native::record(program, &options)?;
+        if !settings.note.is_empty() {
+            recording.header.provenance += &format!(" {}", settings.note);
+        }
+        Ok(recording)
+    }
+
+    /// Writes a recording into the folder, and says where.
+    pub(in super::super) fn keep(folder: &Path, recording: &Trace, turn: u32) -> Result<PathBuf> {
+        let path = path(folder, recording, turn);
+        trace_file::write(&path, recording).map_err(|error| Problem::file("write", &path, &error))?;
+        Ok(path)
     }
 
     /// `lifo-release--wine-8.0--1.jsonl`: the scenario, the kernel that was recorded, the turn. A

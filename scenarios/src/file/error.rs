@@ -9,7 +9,8 @@ const MOST_CHARACTERS: usize = 400;
 #[cfg(feature = "command")]
 const LONGEST_LINE: usize = 1000;
 
-/// Something in a scenario file that cannot be: what, where, and what to do about it.
+/// Something in a scenario file, or in another file that people write, that cannot be: what, where,
+/// and what to do about it.
 ///
 /// It displays as one sentence with file, line and column. With the feature `command` it is a
 /// [`miette::Diagnostic`] too, which shows the place in the file.
