@@ -256,7 +256,7 @@ impl Case {
         }
     }
 
-    /// The outcome in words: "hung in 1 of 3, conforms in 2".
+    /// The outcome in words: "hung in 1 of 3, conforms in 2"; or why it was skipped.
     pub fn says(&self) -> String {
         let all = self.findings.len();
         let mut counts = Vec::new();
@@ -278,7 +278,7 @@ impl Case {
         }
         let counts = counts.join(", ");
         match self.outcome {
-            Outcome::Skipped => format!("skipped: {}", self.reason),
+            Outcome::Skipped => self.reason.clone(),
             Outcome::Unstable => format!("unstable: {counts}"),
             _ => counts,
         }

@@ -313,3 +313,6 @@ fn recorded(folder: &Path, names: &[String], report: &mut Report) -> Result<Vec<
         .map(|(name, turns)| Pending::Recorded(name, turns))
         .collect())
 }
+
+#[cfg(test)]
+mod tests;

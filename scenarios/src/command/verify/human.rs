@@ -126,8 +126,8 @@ fn write(text: &mut String, report: &Report, seconds: f64, width: usize) -> std:
         (Standing::Passes, "pass"),
         (Standing::FailsAsExpected, "fail as expected"),
         (Standing::Fails, "FAIL"),
-        (Standing::PassesUnexpectedly, "PASS NOW"),
-        (Standing::NoVerdict, "have NO VERDICT"),
+        (Standing::PassesUnexpectedly, "PASS UNEXPECTEDLY"),
+        (Standing::NoVerdict, "WITHOUT VERDICT"),
         (Standing::Skipped, "skipped"),
     ] {
         match report.count(standing) {

@@ -56,15 +56,16 @@ fn case(case: &Case, report: &Report) -> TestCase {
             status.set_type(case.outcome.word());
             status.set_message(case.says() + &advice.unwrap_or_default());
             if let Some(finding) = case.telling() {
-                status.set_description(finding.says.as_str());
+                let file = finding
+                    .file
+                    .iter()
+                    .map(|file| format!("\nRecording: {file}"));
+                status.set_description(finding.says.clone() + &file.collect::<String>());
             }
         }
     }
     let mut test = TestCase::new(case.scenario.as_str(), status);
     test.set_classname(format!("iocp.{}", report.kernel));
     test.set_time(Duration::from_millis(case.took_ms));
-    if let Some(file) = case.telling().and_then(|finding| finding.file.as_deref()) {
-        test.add_property(("recording", file));
-    }
     test
 }
