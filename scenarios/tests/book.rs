@@ -561,6 +561,7 @@ fn every_option_is_in_the_book() {
         &["run"],
         &["check"],
         &["record"],
+        &["verify"],
         &["rules"],
         &["drive"],
         &["completions"],

@@ -72,7 +72,7 @@ enum Format {
     Human,
     /// For programs.
     Json,
-    /// Test Anything Protocol, version 14.
+    /// Test Anything Protocol, version 13.
     Tap,
     /// The XML that servers for continuous integration read.
     Junit,

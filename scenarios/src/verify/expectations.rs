@@ -147,8 +147,11 @@ fn reason(case: &Case) -> String {
         _ => {
             let says = case.telling().map_or("", |finding| finding.says.as_str());
             // What the recording did, rather than that it is not explained.
-            let line = says.lines().find(|line| line.starts_with("Then the"));
-            line.or(says.lines().next()).unwrap_or_default().to_owned()
+            let recorded = says
+                .lines()
+                .find_map(|line| line.strip_prefix("Then the recording: "));
+            let line = recorded.or(says.lines().next()).unwrap_or_default();
+            line.to_owned()
         }
     }
 }
