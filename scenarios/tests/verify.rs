@@ -62,7 +62,7 @@ fn shipped_list() -> String {
 
 // ---------------------------------------------------------------- whole runs
 
-/// WAIT-01, KQ-02: what Wine is known to do otherwise is named.
+/// What Wine is known to do otherwise is named.
 #[test]
 fn recordings_of_wine_break_the_rules_that_wine_is_known_to_break() {
     let said = verify(&["--recordings", "shipped"], 1);
