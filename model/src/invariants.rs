@@ -3,6 +3,9 @@
 //! [`check`] looks at one state. [`Audit`] also remembers: it follows every packet from insert to
 //! its end. Both are for tests, explorers and anyone who drives a system and wants to be told at
 //! once when it is wrong.
+//!
+//! They hold of every [`Profile`](crate::Profile). Of a kernel with broken rules
+//! ([`Mutant`](crate::Mutant)) they need not: one that forgets to count a thread breaks I2.
 
 use crate::{
     DequeuePhase, Event, Frame, Observer, Packet, PortId, PortLife, System, Target, ThreadState,

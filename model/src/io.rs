@@ -7,7 +7,7 @@ use crate::{
     Observer, Origin, Outcome, Packet, Port, PortId, PortLife, ProcessId, Request,
     RequestArguments, RequestId, Returned, System, Target, ThreadId, ThreadState, Timeout, Value,
     Wait, WaitPhase,
-    profile::{EmptyBatch, HandOff, ObjectManager, ReplaceCompletion},
+    profile::{EmptyBatch, ObjectManager, ReplaceCompletion},
     rules,
 };
 
@@ -497,9 +497,9 @@ impl System {
     /// again, if it waits.
     fn interrupt_issuer<O: Observer>(&mut self, thread: ThreadId, o: &mut O) {
         let issuer = &self.threads[thread.index()];
-        if self.semantics.hand_off == HandOff::WakeAndRetry
-            && issuer.state == ThreadState::Waiting
+        if issuer.state == ThreadState::Waiting
             && let Frame::Dequeue(dequeue) = issuer.frame
+            && self.retries(o)
         {
             self.end_blocked_dequeue(thread, dequeue.port, DequeuePhase::Interrupted, o);
         }

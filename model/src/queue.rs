@@ -56,11 +56,17 @@ impl System {
         !port.waiters.is_empty() && !port.queue.is_empty()
     }
 
+    /// Is a dequeue a loop, so that a waiter is only told to look again?
+    #[inline]
+    pub(crate) fn retries<O: Observer>(&self, o: &mut O) -> bool {
+        o.mutant(Mutant::WakeAndRetry);
+        self.semantics.hand_off == HandOff::WakeAndRetry
+    }
+
     /// Does a packet go straight to a waiter, rather than to whoever looks at the queue first?
     #[inline]
     fn hands_over<O: Observer>(&self, port: PortId, o: &mut O) -> bool {
-        o.mutant(Mutant::WakeAndRetry);
-        self.semantics.hand_off == HandOff::Owned
+        !self.retries(o)
             && (self.semantics.direct_wait != DirectWait::SharedLine
                 || self.dequeuer_is_next(port, o))
     }
@@ -341,7 +347,7 @@ impl System {
         };
         let thread = self.ports[port.index()].waiters[place];
         let dequeues = matches!(self.threads[thread.index()].frame, Frame::Dequeue(_));
-        if !dequeues || self.semantics.hand_off == HandOff::WakeAndRetry {
+        if !dequeues || self.retries(o) {
             self.ports[port.index()].waiters.remove(place);
             self.leaves_line(thread, port, DequeuePhase::Interrupted, o);
         }
@@ -375,12 +381,15 @@ impl System {
         if waiter.state == ThreadState::Suspended {
             return;
         }
-        let timed = dequeue.timeout == Timeout::Finite;
+        let (timed, batch) = (dequeue.timeout == Timeout::Finite, dequeue.max > 1);
         self.make_ready(thread, o);
         let forgotten = match phase {
             DequeuePhase::Granted(_) => {
                 if timed {
                     o.mutant(Mutant::GrantLeavesTimer);
+                }
+                if batch {
+                    o.mutant(Mutant::WokenBatchTakesOne);
                 }
                 self.is_broken(Mutant::GrantDoesNotCount, o)
             }
@@ -613,7 +622,7 @@ impl System {
                 o.rule(rules::GQX_09);
             }
         }
-        if self.semantics.hand_off == HandOff::WakeAndRetry
+        if self.retries(o)
             && let Err(status) = self.can_wait_on(thread, dequeue.handle)
         {
             self.count(thread);
@@ -780,10 +789,10 @@ impl System {
                 result.apcs = self.run_user_apcs(thread, o);
                 if api == Api::GetQueuedCompletionStatusEx {
                     o.mutant(Mutant::ApcReturnsTrue);
-                }
-                if self.semantics.apc_returns_true {
-                    o.rule(rules::APC_05);
-                    result.tell_true();
+                    if self.semantics.apc_returns_true {
+                        o.rule(rules::APC_05);
+                        result.tell_true();
+                    }
                 }
             }
             NtStatus::TIMEOUT => {
@@ -884,7 +893,6 @@ impl System {
                 self.threads[thread.index()].frame = Frame::User;
                 self.give_back_reserve(&packet, o);
                 let mut packets = Packets::from_buf([packet]);
-                o.mutant(Mutant::WokenBatchTakesOne);
                 if more > 0 {
                     o.rule(rules::GQX_07);
                     let rest = self.take(thread, port, more, o);
@@ -900,7 +908,7 @@ impl System {
                 if self.ports[port.index()].life == PortLife::Open
                     || self.is_broken(Mutant::InterruptedDequeueStays, o) =>
             {
-                if self.semantics.hand_off == HandOff::WakeAndRetry
+                if self.retries(o)
                     && let Err(status) = self.still_refers(thread, dequeue.handle, port)
                 {
                     self.threads[thread.index()].frame = Frame::User;

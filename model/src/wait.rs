@@ -8,7 +8,7 @@ use crate::{
     Outcome, PortId, Returned, System, Target, ThreadId, ThreadState, Timeout, Value, Wait,
     WaitPhase,
     object::Satisfied,
-    profile::{DirectWait, HandOff, Suspend, SuspendedWaiter},
+    profile::{DirectWait, Suspend, SuspendedWaiter},
     rules,
     system::UserApc,
 };
@@ -358,9 +358,10 @@ impl System {
                         self.is_broken(Mutant::ApcEndsAnyDequeue, o)
                     };
                     if ends {
-                        let phase = match self.semantics.hand_off {
-                            HandOff::Owned => DequeuePhase::Alerted,
-                            HandOff::WakeAndRetry => DequeuePhase::Interrupted,
+                        let phase = if self.retries(o) {
+                            DequeuePhase::Interrupted
+                        } else {
+                            DequeuePhase::Alerted
                         };
                         self.end_blocked_dequeue(thread, dequeue.port, phase, o);
                     }

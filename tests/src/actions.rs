@@ -16,7 +16,8 @@ use std::collections::HashMap;
 #[derive(Debug)]
 pub struct Checked {
     system: System,
-    audit: Audit,
+    /// `None` where rules are broken, and with them invariants.
+    audit: Option<Audit>,
     copy: System,
     states_by_bytes: HashMap<Vec<u8>, System>,
     bytes_by_state: HashMap<System, Vec<u8>>,
@@ -28,9 +29,17 @@ impl Checked {
         Self {
             copy: system.clone(),
             system,
-            audit: Audit::new(),
+            audit: Some(Audit::new()),
             states_by_bytes: HashMap::new(),
             bytes_by_state: HashMap::new(),
+        }
+    }
+
+    /// The same, for a system with broken rules, which need not keep the invariants.
+    pub fn without_invariants(system: System) -> Self {
+        Self {
+            audit: None,
+            ..Self::new(system)
         }
     }
 
@@ -53,7 +62,7 @@ impl Checked {
     ) -> Result<Outcome, NotEnabled> {
         let before = self.system.clone();
         let possible = self.system.check(&action);
-        let observer = &mut Both(&mut self.audit, also);
+        let observer = &mut Both(self.audit.as_mut(), also);
         let done = self.system.apply(action, observer);
         assert_eq!(
             done.as_ref().err(),
@@ -67,7 +76,9 @@ impl Checked {
             );
             return done;
         }
-        if let Err(violation) = self.audit.check(&self.system) {
+        if let Some(audit) = &mut self.audit
+            && let Err(violation) = audit.check(&self.system)
+        {
             panic!("{action:?}: {violation}");
         }
         self.copy.clone_from(&self.system);
@@ -102,21 +113,24 @@ impl Checked {
     }
 }
 
-struct Both<'a, O>(&'a mut Audit, &'a mut O);
+struct Both<'a, O>(Option<&'a mut Audit>, &'a mut O);
 
 impl<O: Observer> Observer for Both<'_, O> {
     fn event(&mut self, event: Event) {
-        self.0.event(event);
+        if let Some(audit) = &mut self.0 {
+            audit.event(event);
+        }
         self.1.event(event);
     }
 
     fn rule(&mut self, rule: RuleId) {
-        self.0.rule(rule);
+        if let Some(audit) = &mut self.0 {
+            audit.rule(rule);
+        }
         self.1.rule(rule);
     }
 
     fn mutant(&mut self, mutant: Mutant) {
-        self.0.mutant(mutant);
         self.1.mutant(mutant);
     }
 }

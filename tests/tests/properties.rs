@@ -6,7 +6,8 @@
 #![allow(clippy::unwrap_used)]
 
 use iocp_model::{
-    Action, Api, Call, Event, Observer, Profile, Returned, System, ThreadId,
+    Action, Api, Call, Event, Kernel, Mutant, Mutants, Observer, Profile, Returned, System,
+    ThreadId,
     invariants::Audit,
     rules::{self, RuleId},
 };
@@ -263,9 +264,19 @@ impl Observer for Coverage {
     }
 }
 
-/// Applies actions one by one, and checks each.
-fn check_actions(system: System, actions: &[Action], seed: u64, coverage: &mut Coverage) {
-    let mut checked = Checked::new(system);
+/// Applies actions one by one, and checks each. `sound`: no rule is broken, so that the invariants
+/// are promised.
+fn check_actions(
+    system: System,
+    actions: &[Action],
+    seed: u64,
+    sound: bool,
+    coverage: &mut Coverage,
+) {
+    let mut checked = match sound {
+        true => Checked::new(system),
+        false => Checked::without_invariants(system),
+    };
     for (index, action) in actions.iter().enumerate() {
         let applied = catch_unwind(AssertUnwindSafe(|| checked.apply(*action, coverage)));
         let applied = applied.unwrap_or_else(|panic| {
@@ -298,7 +309,7 @@ fn check_sequences(part: u64) -> Coverage {
         let mut system = generate::lab(profile(seed / 2).semantics);
         system.limit_post_memory(seed.is_multiple_of(5).then_some(3));
         let actions = generate::actions(&system, seed, ACTIONS);
-        check_actions(system, &actions, seed, &mut coverage);
+        check_actions(system, &actions, seed, true, &mut coverage);
     }
     coverage
 }
@@ -387,6 +398,90 @@ fn the_generators_reach_everything() {
     );
 }
 
+/// A kernel with a few of its rules broken, or many.
+fn broken_kernels() -> impl proptest::strategy::Strategy<Value = Kernel> {
+    let mutants: Vec<_> = Mutant::all().collect();
+    let sets = prop_oneof![
+        proptest::collection::vec(proptest::sample::select(mutants.clone()), 1..4),
+        proptest::sample::subsequence(mutants, 0..Mutant::COUNT),
+    ];
+    (proptest::sample::select(Profile::ALL), sets).prop_map(|(profile, mutants)| Kernel {
+        profile,
+        mutants: Mutants::from_iter(mutants),
+    })
+}
+
+/// The same state of a kernel with other rules.
+fn under(system: &System, kernel: Kernel) -> System {
+    let mut json = serde_json::to_value(system).unwrap();
+    json["semantics"] = serde_json::to_value(kernel.semantics()).unwrap();
+    serde_json::from_value(json).unwrap()
+}
+
+/// What an observer is told.
+#[derive(Default)]
+struct Told {
+    events: Vec<Event>,
+    mutants: Mutants,
+}
+
+impl Observer for Told {
+    fn event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    fn mutant(&mut self, mutant: Mutant) {
+        self.mutants.insert(mutant);
+    }
+}
+
+/// Where a broken rule makes the first difference, an observer of the sound kernel has heard of it:
+/// whoever looks for the broken rules of a kernel relies on that. `None`: there is no difference.
+fn announces(mutant: Mutant, profile: Profile, seed: u64) -> Option<Result<(), String>> {
+    let kernel = Kernel {
+        profile,
+        mutants: Mutants::from_iter([mutant]),
+    };
+    let mut sound = generate::lab(profile.semantics);
+    sound.limit_post_memory(seed.is_multiple_of(5).then_some(3));
+    let mut broken = under(&sound, kernel);
+    let mut told = Told::default();
+    for action in generate::actions(&sound, seed, ACTIONS) {
+        let mut other = Told::default();
+        told.events.clear();
+        let outcomes = (
+            sound.apply(action, &mut told),
+            broken.apply(action, &mut other),
+        );
+        if outcomes.0 != outcomes.1
+            || told.events != other.events
+            || !sound.enabled().eq(broken.enabled())
+        {
+            let heard = told.mutants.contains(mutant);
+            let unheard = || format!("{kernel}, seed {seed}, {action:?}: {outcomes:?}");
+            return Some(heard.then_some(()).ok_or_else(unheard));
+        }
+    }
+    None
+}
+
+#[test]
+fn what_a_broken_rule_changes_is_announced() {
+    let mut silent = Vec::new();
+    for mutant in Mutant::all() {
+        let seeds = 0..20 * Profile::ALL.len() as u64;
+        let differences: Result<Vec<()>, String> = seeds
+            .filter_map(|seed| announces(mutant, profile(seed), seed))
+            .collect();
+        let differences = differences.unwrap_or_else(|unheard| panic!("{unheard}"));
+        if differences.is_empty() {
+            silent.push(mutant);
+        }
+    }
+    // Random actions do not reach everything; each mutant's unit test does.
+    assert!(silent.len() * 5 < Mutant::COUNT, "{silent:?}");
+}
+
 proptest! {
     #![proptest_config(Config { cases: 400, failure_persistence: None, ..Config::default() })]
 
@@ -409,7 +504,33 @@ proptest! {
             .prop_map(|profile| generate::lab(profile.semantics))
             .prop_flat_map(|system| (Just(system.clone()), strategies::actions(system, 60))),
     ) {
-        check_actions(system, &actions, 0, &mut Coverage::default());
+        check_actions(system, &actions, 0, true, &mut Coverage::default());
+    }
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 600, failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn any_program_comes_to_an_end_whatever_is_broken(
+        workload in strategies::workloads(Shape::default()),
+        schedule in strategies::schedules(200),
+        kernel in broken_kernels(),
+    ) {
+        let program = Program::compile(&workload)?;
+        let options = Options { most_steps: 2_000, ..options(1) };
+        let mut run = Run::new(&program, kernel.semantics(), schedule, options)?;
+        // Who never blocks may go round for ever: then the steps are used up.
+        run.finish(&mut ())?;
+    }
+
+    #[test]
+    fn any_actions_apply_or_change_nothing_whatever_is_broken(
+        (system, actions) in broken_kernels()
+            .prop_map(|kernel| generate::lab(kernel.semantics()))
+            .prop_flat_map(|system| (Just(system.clone()), strategies::actions(system, 120))),
+    ) {
+        check_actions(system, &actions, 0, false, &mut Coverage::default());
     }
 }
 

@@ -189,7 +189,8 @@ mod on_windows {
     /// Writes a recording into the folder, and says where.
     pub(in super::super) fn keep(folder: &Path, recording: &Trace, turn: u32) -> Result<PathBuf> {
         let path = path(folder, recording, turn);
-        trace_file::write(&path, recording).map_err(|error| Problem::file("write", &path, &error))?;
+        trace_file::write(&path, recording)
+            .map_err(|error| Problem::file("write", &path, &error))?;
         Ok(path)
     }
 
