@@ -141,8 +141,8 @@ fn reason(case: &Case) -> String {
     };
     match &case.causes {
         Some(causes) if !causes.sets.is_empty() => {
-            let sets: Vec<_> = causes.sets.iter().map(rules).collect();
-            sets.join(", or ")
+            // The likeliest; `iocp verify` tells the others.
+            rules(&causes.sets[0])
         }
         _ => {
             let says = case.telling().map_or("", |finding| finding.says.as_str());
