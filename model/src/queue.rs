@@ -915,10 +915,11 @@ impl System {
                     self.delete_if_unreferenced(port, o);
                     return Outcome::Returned(Returned::new(api, status));
                 }
-                if self.semantics.hand_off == HandOff::WakeAndRetry
-                    && self.semantics.batch_wake == BatchWake::ExactlyOne
-                {
-                    dequeue.max = 1;
+                if self.semantics.hand_off == HandOff::WakeAndRetry && dequeue.max > 1 {
+                    o.mutant(Mutant::WokenBatchTakesOne);
+                    if self.semantics.batch_wake == BatchWake::ExactlyOne {
+                        dequeue.max = 1;
+                    }
                 }
                 self.enter_queue(thread, port, o);
                 match self.decide(thread, &mut dequeue, o) {

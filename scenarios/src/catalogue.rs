@@ -173,6 +173,7 @@ catalogue! {
     "timed-out-stays-counted"
     "timed-out-takes-nothing"
     "timeout-against-packet"
+    "two-files-associated"
     "two-files-one-key"
     "wrong-handles"
     "zero-means-processors"

@@ -326,8 +326,9 @@ fn the_order_of_waiters() {
         NONE,
     );
     let retry = |lab: &mut Lab| {
+        let wide = lab.add_port(2);
         let [waiter, quicker] = lab.threads();
-        lab.enter([waiter]);
+        lab.at(wide).enter([waiter]);
         lab.post(1);
         keys(&lab.poll(quicker))
     };
