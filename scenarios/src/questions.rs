@@ -332,7 +332,7 @@ impl Evidence {
         let answers = self.question.answers.iter().zip(&self.explains);
         let mut left: Vec<&Answer> = Vec::new();
         for (answer, &explains) in answers {
-            if explains == self.recordings && !(answer.allows_others && !left.is_empty()) {
+            if explains == self.recordings && (left.is_empty() || !answer.allows_others) {
                 left.push(answer);
             }
         }
