@@ -393,6 +393,7 @@ impl Profile {
             on_rundown: OnClose::KeepWaiting,
             apc_before_association: false,
             removed_on_timeout: 1,
+            association_signals_file: false,
             suspended_waiter: SuspendedWaiter::KeepsPlace,
             empty_batch: EmptyBatch::Succeeds,
             object_manager: ObjectManager::Wine8,
