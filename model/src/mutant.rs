@@ -639,8 +639,9 @@ impl Mutants {
     }
 
     /// Is it none?
-    pub const fn is_empty(&self) -> bool {
-        self.len() == 0
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::NONE
     }
 }
 

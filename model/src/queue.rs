@@ -160,8 +160,13 @@ impl System {
                 o.rule(rules::PKT_02);
                 o.rule(rules::PKT_13);
             }
-            let place = self.place_in_queue(port, &packet, at_head, o);
-            self.ports[port.index()].queue.insert(place, packet);
+            let misplaced = self.misplaced(port, &packet, at_head, o);
+            let queue = &mut self.ports[port.index()].queue;
+            match misplaced {
+                Some(place) => queue.insert(place, packet),
+                None if at_head => queue.push_front(packet),
+                None => queue.push_back(packet),
+            }
             o.event(Event::Queued {
                 port,
                 packet,
@@ -182,25 +187,25 @@ impl System {
         previous_depth + u32::from(self.is_broken(Mutant::InsertReturnsNewDepth, o))
     }
 
-    /// Where in the queue a packet belongs: behind all others (PKT-02, PKT-13), or in front of them.
+    /// Where in the queue a packet comes to stand, if not behind all others (PKT-02, PKT-13) or,
+    /// `at_head`, in front of them (PKT-14).
     #[inline]
-    fn place_in_queue<O: Observer>(
+    fn misplaced<O: Observer>(
         &self,
         port: PortId,
         packet: &Packet,
         at_head: bool,
         o: &mut O,
-    ) -> usize {
+    ) -> Option<usize> {
         let queue = &self.ports[port.index()].queue;
-        let Some(last) = queue.back() else { return 0 };
+        let last = queue.back()?;
         if at_head {
-            return match self.is_broken(Mutant::HeadInsertJoinsTheTail, o) {
-                true => queue.len(),
-                false => 0,
-            };
+            return self
+                .is_broken(Mutant::HeadInsertJoinsTheTail, o)
+                .then_some(queue.len());
         }
         if self.is_broken(Mutant::NewestPacketFirst, o) {
-            return 0;
+            return Some(0);
         }
         let of_request = |packet: &Packet| packet.origin == Origin::Request;
         let jumps = match (of_request(last), of_request(packet)) {
@@ -208,11 +213,8 @@ impl System {
             (false, true) => self.is_broken(Mutant::CompletionsFirst, o),
             _ => false,
         };
-        if jumps {
-            let other = |queued| of_request(queued) != of_request(packet);
-            return queue.iter().position(other).unwrap_or(queue.len());
-        }
-        queue.len()
+        let other = |queued| of_request(queued) != of_request(packet);
+        jumps.then(|| queue.iter().position(other)).flatten()
     }
 
     /// Does the kernel leave the packet for the inserting thread itself? `slot`: somebody else

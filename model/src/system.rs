@@ -4,6 +4,7 @@ use crate::{
     Access, Action, Call, DispatcherObject, File, FileId, Frame, Handle, HandleTable, Kind, Mutant,
     NotEnabled, ObjectId, Observer, Outcome, Port, PortId, ProcessId, Request, Semantics, Target,
     Thread, ThreadId, ThreadState, Timeout, Wait, WaitPhase,
+    observer::{OfTheModel, Sound},
 };
 use std::vec::Vec;
 
@@ -149,7 +150,12 @@ impl System {
     #[inline]
     pub(crate) fn is_broken<O: Observer>(&self, mutant: Mutant, o: &mut O) -> bool {
         o.mutant(mutant);
-        self.semantics.mutants.contains(mutant)
+        let sound = o.is_sound(OfTheModel);
+        debug_assert!(
+            !sound || self.semantics.mutants.is_empty(),
+            "a broken system was taken for a sound one"
+        );
+        !sound && self.semantics.mutants.contains(mutant)
     }
 
     /// The number of processors.
@@ -391,7 +397,17 @@ impl System {
     /// If the action cannot happen now ([`check`](Self::check)); nothing has changed then.
     pub fn apply<O: Observer>(&mut self, action: Action, o: &mut O) -> Result<Outcome, NotEnabled> {
         self.check(&action)?;
-        Ok(match action {
+        // The one place that knows whether a rule is broken.
+        Ok(if self.semantics.mutants.is_empty() {
+            self.act(action, &mut Sound(o))
+        } else {
+            self.act(action, o)
+        })
+    }
+
+    /// Takes an atomic step that can happen.
+    fn act<O: Observer>(&mut self, action: Action, o: &mut O) -> Outcome {
+        match action {
             Action::Call(thread, call) => self.call(thread, call, o),
             Action::Return { thread, more } => match self.threads[thread.index()].frame {
                 Frame::Dequeue(dequeue) => self.return_from_dequeue(thread, dequeue, more, o),
@@ -450,7 +466,7 @@ impl System {
                 Outcome::Done
             }
             Action::RunDown(port) => Outcome::Packets(self.run_down(port, o)),
-        })
+        }
     }
 
     fn call<O: Observer>(&mut self, thread: ThreadId, call: Call, o: &mut O) -> Outcome {
