@@ -6,6 +6,7 @@
 mod lab;
 
 mod files;
+mod heard;
 mod ports;
 mod posts;
 mod queue;
