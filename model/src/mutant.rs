@@ -825,4 +825,51 @@ mod tests {
         assert_eq!(unknown("os/2"), "there is no profile \"os/2\"");
         assert_eq!(unknown("wine-8,"), "there is no mutant \"\"");
     }
+
+    #[test]
+    fn mutants_are_a_set() {
+        let set = |mutants: &[Mutant]| mutants.iter().copied().collect::<Mutants>();
+        let last = Mutant::all().last().expect("there are mutants");
+        let (a, b) = (Mutant::NoLimit, Mutant::FifoWaiters);
+        let [one, two] = [set(&[a, last]), set(&[b, last])];
+        assert_eq!(one.union(two), set(&[a, b, last]));
+        assert_eq!(one.difference(two), set(&[a, b]));
+        assert_eq!(one.difference(one), Mutants::NONE);
+        for (these, those, intersect, within) in [
+            (one, two, true, false),
+            (set(&[a]), two, false, false),
+            (set(&[a]), one, true, true),
+            (one, set(&[a]), true, false),
+            (one, one, true, true),
+            (Mutants::NONE, one, false, true),
+            (one, Mutants::NONE, false, false),
+        ] {
+            assert_eq!(these.intersects(those), intersect, "{these:?} {those:?}");
+            assert_eq!(these.is_subset(those), within, "{these:?} {those:?}");
+        }
+        assert!(Mutants::NONE.is_empty());
+        assert!(!one.is_empty());
+        assert_eq!(format!("{one:?}"), format!("{{{a:?}, {last:?}}}"));
+        let all: Mutants = Mutant::all().collect();
+        assert_eq!(all.len(), Mutant::COUNT);
+    }
+
+    #[test]
+    fn a_kernel_is_its_profile_and_what_is_broken_of_it() {
+        let kernel = Kernel::from(Profile::WINE_8);
+        assert_eq!(kernel.semantics(), Profile::WINE_8.semantics);
+        let broken = kernel.with(Mutant::PosterJoins);
+        assert_eq!(broken.profile, Profile::WINE_8);
+        assert!(broken.semantics().mutants.contains(Mutant::PosterJoins));
+    }
+
+    #[test]
+    fn what_nobody_can_tell_says_why() {
+        assert_eq!(Mutant::NoLimit.unobservable(), None);
+        let reasons = Mutant::all().filter_map(Mutant::unobservable);
+        assert!(reasons.clone().count() > 0);
+        for why in reasons {
+            assert!(why.len() > 1 && why.ends_with('.') && why.contains(' '), "{why}");
+        }
+    }
 }

@@ -599,4 +599,39 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn everything_with_an_id_is_found_by_it() {
+        let id = OBSERVATIONS[1].id;
+        assert_eq!(observation(id), Some(&OBSERVATIONS[1]));
+        assert!(exists(id));
+        let id = QUESTIONS[1].id;
+        assert_eq!(question(id), Some(&QUESTIONS[1]));
+        assert!(exists(id));
+        let id = DISAGREEMENTS[1].id;
+        assert_eq!(disagreement(id), Some(&DISAGREEMENTS[1]));
+        assert!(exists(id));
+        assert!(!exists("KQ-99"));
+    }
+
+    #[test]
+    fn no_two_things_have_the_same_name() {
+        fn differ<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) {
+            let names: std::collections::BTreeSet<_> = all.iter().map(|&of| name(of)).collect();
+            assert_eq!(names.len(), all.len(), "{names:?}");
+        }
+        differ(&Layer::ALL, Layer::abbreviation);
+        differ(&Layer::ALL, Layer::name);
+        differ(&Confidence::ALL, Confidence::abbreviation);
+        differ(&Kind::ALL, Kind::name);
+    }
+
+    #[test]
+    fn a_source_with_a_detail_is_the_source() {
+        for &(name, what) in &SOURCES {
+            assert_eq!(source(name), Some(what), "{name}");
+            assert_eq!(source(&format!("{name}-119")), Some(what), "{name}");
+        }
+        assert_eq!(source("nobody"), None);
+    }
 }

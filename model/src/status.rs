@@ -221,3 +221,33 @@ impl fmt::Display for Win32Error {
         fmt::Debug::fmt(self, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    /// The severity is the two highest bits: success, information, warning, error.
+    #[test]
+    fn severity_decides() {
+        for (status, success, error) in [
+            (0, true, false),
+            (0x7FFF_FFFF, true, false),
+            (0x8000_0000, false, false),
+            (0xBFFF_FFFF, false, false),
+            (0xC000_0000, false, true),
+            (u32::MAX, false, true),
+        ] {
+            assert_eq!(NtStatus(status).is_success(), success, "{status:#x}");
+            assert_eq!(NtStatus(status).is_error(), error, "{status:#x}");
+        }
+    }
+
+    #[test]
+    fn numbers_go_by_their_names_where_they_have_one() {
+        assert_eq!(NtStatus(0x102).to_string(), "STATUS_TIMEOUT");
+        assert_eq!(NtStatus(0xC0DE_0001).to_string(), "0xC0DE0001");
+        assert_eq!(Win32Error(258).to_string(), "WAIT_TIMEOUT (258)");
+        assert_eq!(Win32Error(54321).to_string(), "54321");
+    }
+}

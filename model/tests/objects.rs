@@ -4,7 +4,7 @@
 mod lab;
 
 use iocp_model::{
-    Action, Call, DeviceAnswer, Handle, Kind, NtStatus, Profile, System, ThreadId, Timeout, Value,
+    Call, DeviceAnswer, Handle, Kind, NtStatus, ThreadId, Timeout, Value,
 };
 use lab::Lab;
 
@@ -260,30 +260,6 @@ fn conc_11_a_thread_that_suspends_itself_stops_in_the_call() {
     lab.resume(b);
     lab.call(b, Call::ResumeThread(a)).counts(1);
     lab.post_by(a, 5).is_queued();
-}
-
-/// A call names a thread that there is.
-#[test]
-fn a_call_about_no_thread_is_not_enabled() {
-    let mut three = System::new(Profile::default().semantics, 1);
-    let process = three.add_process();
-    let [.., third] = [(); 3].map(|()| three.add_thread(process));
-    let (mut lab, _, [a]) = with(MUTEX);
-    // There are two here: the outsider, and this one.
-    let (timeout, apc) = (Timeout::Zero, 1);
-    for call in [
-        Call::QueueUserApc { thread: third, apc },
-        Call::WaitForThread {
-            thread: third,
-            timeout,
-        },
-        Call::SuspendThread(third),
-        Call::ResumeThread(third),
-        Call::TerminateThread(third),
-    ] {
-        lab.call(a, call).is_not_enabled();
-    }
-    lab.act(Action::Terminate(third)).is_not_enabled();
 }
 
 /// Opening gives each object its own handle, with which to name it.
