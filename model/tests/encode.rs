@@ -1,8 +1,8 @@
 //! Equal encodings, equal states: no two states that a system can get into are encoded alike.
 
 use iocp_model::{
-    Access, Action, Call, DeviceAnswer, Handle, Insert, Kind, NtStatus, Packet, Profile,
-    RequestArguments, System, ThreadId, Timeout,
+    Access, Action, Call, DeviceAnswer, Encoder, Handle, Insert, Kind, NameId, NtStatus, Packet, ProcessId,
+    Profile, RequestArguments, System, ThreadId, Timeout,
 };
 use std::collections::{HashMap, VecDeque, hash_map::Entry};
 
@@ -90,6 +90,9 @@ fn setting(profile: Profile) -> (System, Vec<Action>) {
         set(1, 1, 0, 0),
         set(1, 0, 1, 0),
         set(1, 0, 0, 1),
+        set(1, 2, 0, 0),
+        set(1, 0, 2, 0),
+        set(1, 0, 0, 2),
         set(1 << 40, 1 << 40, 1 << 40, u32::MAX),
         Call::NtSetIoCompletionEx {
             port,
@@ -127,6 +130,10 @@ fn setting(profile: Profile) -> (System, Vec<Action>) {
         },
         Call::Sleep {
             timeout: Timeout::Finite,
+            alertable: false,
+        },
+        Call::Sleep {
+            timeout: Timeout::Zero,
             alertable: false,
         },
         Call::CreateEvent {
@@ -174,10 +181,13 @@ fn setting(profile: Profile) -> (System, Vec<Action>) {
             },
         ]
     });
-    let inserts = [p, q].map(|port| {
+    let inserts = [(p, 0), (q, 0), (p, 1), (p, 2)].map(|(port, tag)| {
         Action::Insert(Insert {
             port,
-            packet: Packet::posted(9, 0, 0),
+            packet: Packet {
+                tag,
+                ..Packet::posted(9, 0, 0)
+            },
             at_head: true,
         })
     });
@@ -222,5 +232,260 @@ fn no_two_states_are_encoded_alike() {
     for profile in [Profile::default(), Profile::REACTOS, Profile::WINE_8] {
         let states = states_within(profile, 3);
         assert!(states > 20_000, "{}: only {states} states", profile.name);
+    }
+}
+
+/// A number is read again as it was written, and how far it goes: seven bits a byte, the low ones
+/// first, the highest bit saying that there are more.
+#[test]
+fn numbers_can_be_read_again() {
+    let near_powers = (0..64).flat_map(|bit| {
+        let power = 1_u64 << bit;
+        [power - 1, power, power + 1]
+    });
+    let numbers: Vec<u64> = near_powers.chain([u64::MAX]).collect();
+    let mut bytes = vec![0xEE];
+    let most = numbers.len() * Encoder::MOST_NUMBER;
+    let end = Encoder::write_at(&mut bytes, 1, most, |to| {
+        numbers.iter().for_each(|&number| to.number(number));
+    });
+    assert_eq!(bytes[0], 0xEE);
+    let mut rest = bytes[1..end].iter();
+    for &number in &numbers {
+        let (mut read, mut groups) = (0, 0);
+        loop {
+            let byte = *rest.next().unwrap();
+            read |= u64::from(byte & 0x7F) << (7 * groups);
+            groups += 1;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        assert_eq!(read, number);
+        let bits = u64::BITS - number.leading_zeros();
+        assert_eq!(groups, bits.div_ceil(7).max(1), "{number}");
+        assert!(groups as usize <= Encoder::MOST_NUMBER);
+    }
+    assert_eq!(rest.next(), None);
+}
+
+fn bytes(system: &System) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    system.encode(&mut bytes);
+    bytes
+}
+
+/// What a search has millions of takes few bytes: threads in their own code, packets with a key
+/// and nothing else, handles with all rights, threads that wait.
+#[test]
+fn the_common_is_short() {
+    let mut system = System::new(Profile::default().semantics, 1);
+    let process = system.add_process();
+    let (_, port) = system.add_port(process, 1);
+    let mut length = bytes(&system).len();
+    assert!(length <= 10, "a port and its handle: {length} bytes");
+    let mut more = |system: &System, most: usize, what: &str| {
+        let now = bytes(system).len();
+        assert!(now - length <= most, "{what}: {} bytes", now - length);
+        length = now;
+    };
+    let [a, b, c] = [(); 3].map(|()| system.add_thread(process));
+    more(&system, 3 * 2, "three threads");
+    let get = Call::GetQueuedCompletionStatus {
+        port,
+        timeout: Timeout::Infinite,
+    };
+    for thread in [a, b] {
+        system.apply(Action::Call(thread, get), &mut ()).unwrap();
+        more(&system, 4, "a waiter");
+    }
+    let mut post = |key| {
+        let packet = Packet::posted(key, 0, 0);
+        let post = Call::PostQueuedCompletionStatus { port, packet };
+        system.apply(Action::Call(c, post), &mut ()).unwrap();
+        system.clone()
+    };
+    more(&post(1), 2, "a packet in the hands of a thread");
+    for key in [2, 3] {
+        more(&post(key), 2, "a packet in the queue");
+    }
+    let duplicate = Call::DuplicateHandle {
+        handle: port,
+        target: process,
+        access: None,
+        close_source: false,
+    };
+    system.apply(Action::Call(c, duplicate), &mut ()).unwrap();
+    more(&system, 1, "a handle");
+}
+
+/// A system that becomes large in one way.
+struct Large {
+    system: System,
+    process: ProcessId,
+    /// It posts and signals.
+    outsider: ThreadId,
+    port: Handle,
+}
+
+impl Large {
+    /// With Wine, whose batch dequeues take one packet a step and keep them meanwhile.
+    fn new() -> Self {
+        let mut system = System::new(Profile::WINE_8.semantics, 1);
+        let process = system.add_process();
+        let outsider = system.add_thread(process);
+        let port = system.add_port(process, u32::MAX).1;
+        Self {
+            system,
+            process,
+            outsider,
+            port,
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        self.system.apply(action, &mut ()).unwrap();
+    }
+
+    fn call(&mut self, thread: ThreadId, call: Call) {
+        self.act(Action::Call(thread, call));
+    }
+
+    fn thread(&mut self) -> ThreadId {
+        self.system.add_thread(self.process)
+    }
+
+    /// A packet whose fields are all as long as can be is queued, in a reserve object.
+    fn queues(&mut self) {
+        let kind = Kind::Reserve {
+            for_packets: true,
+            in_use: false,
+        };
+        let reserve = self.system.add_object(self.process, kind).1;
+        let packet = Packet {
+            information: u64::MAX,
+            status: NtStatus(u32::MAX),
+            tag: u32::MAX,
+            ..Packet::posted(u64::MAX, u64::MAX, 0)
+        };
+        let port = self.port;
+        let set = Call::NtSetIoCompletionEx {
+            port,
+            reserve,
+            packet,
+        };
+        self.call(self.outsider, set);
+    }
+
+    fn dequeues(&mut self, thread: ThreadId) {
+        let remove = Call::NtRemoveIoCompletionEx {
+            port: self.port,
+            count: u16::MAX,
+            timeout: Timeout::Finite,
+            alertable: true,
+        };
+        self.call(thread, remove);
+    }
+
+    fn waits(&mut self, object: Handle) {
+        let thread = self.thread();
+        let wait = Call::WaitForSingleObject {
+            object,
+            timeout: Timeout::Infinite,
+            alertable: true,
+        };
+        self.call(thread, wait);
+    }
+}
+
+/// The bound on the bytes holds, whatever there is much of; and it is not a wild one, since a search
+/// makes so much room for each state: so many bytes for one more.
+#[test]
+fn the_bound_holds_and_is_near() {
+    const MANY: u16 = 200;
+    type Add = fn(&mut Large, u16);
+    let ways: [(&str, usize, Add); 11] = [
+        ("threads", 128, |large, _| {
+            large.thread();
+        }),
+        ("suspended waiters", 160, |large, _| {
+            let thread = large.thread();
+            large.dequeues(thread);
+            large.act(Action::Suspend(thread));
+        }),
+        ("packets, each in a reserve object", 128, |large, _| {
+            large.queues();
+        }),
+        ("packets that a batch dequeue has taken", 256, |large, _| {
+            let thread = large.thread();
+            large.queues();
+            large.dequeues(thread);
+        }),
+        ("ports with a name and a waiter on the handle", 256, |large, index| {
+            let create = Call::NtCreateIoCompletion {
+                name: NameId::new(index.into()),
+                access: Access::ALL,
+                concurrency: u32::MAX,
+            };
+            large.call(large.outsider, create);
+            let newest = large.system.handles(large.process).iter().last().unwrap().0;
+            large.waits(newest);
+        }),
+        ("semaphores", 64, |large, _| {
+            let (count, maximum) = (u32::MAX - 1, u32::MAX);
+            let semaphore = Kind::Semaphore { count, maximum };
+            large.system.add_object(large.process, semaphore);
+        }),
+        ("mutexes and who waits for them", 256, |large, _| {
+            let mutex = Kind::Mutex {
+                owner: Some(large.outsider),
+                recursion: u32::MAX,
+                abandoned: false,
+            };
+            let mutex = large.system.add_object(large.process, mutex).1;
+            large.waits(mutex);
+        }),
+        ("handles", 32, |large, _| {
+            let duplicate = Call::DuplicateHandle {
+                handle: large.port,
+                target: large.process,
+                access: Some(Access(u32::MAX >> 4)),
+                close_source: false,
+            };
+            large.call(large.outsider, duplicate);
+        }),
+        ("files", 128, |large, _| {
+            let file = large.system.add_file(large.process, true).1;
+            let port = large.port;
+            let associated = large.system.associate_file(large.process, file, port, u64::MAX);
+            associated.unwrap();
+        }),
+        ("requests", 64, |large, index| {
+            if index == 0 {
+                large.system.add_file(large.process, true);
+            }
+            let read = RequestArguments {
+                file: Handle(8),
+                context: u64::MAX,
+                apc: true,
+                answer: DeviceAnswer::Pending,
+            };
+            large.call(large.outsider, Call::Request(read));
+        }),
+        ("APCs", 32, |large, _| {
+            let (thread, apc) = (large.outsider, u32::MAX);
+            large.act(Action::QueueUserApc { thread, apc });
+        }),
+    ];
+    for (what, most, add) in ways {
+        let mut large = Large::new();
+        let before = large.system.most_encoded();
+        for index in 0..MANY {
+            add(&mut large, index);
+            let bound = large.system.most_encoded();
+            assert!(bytes(&large.system).len() <= bound, "{index} {what}");
+        }
+        let each = (large.system.most_encoded() - before) / usize::from(MANY);
+        assert!(each <= most, "{what}: {each} bytes each");
     }
 }
