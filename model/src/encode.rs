@@ -158,9 +158,7 @@ impl Encoder<'_> {
             PortLife::Deleted => 2,
         };
         self.byte(
-            life | u8::from(!port.direct.is_empty()) << 2
-                | u8::from(port.files > 0) << 3
-                | u8::from(port.name.is_some()) << 4,
+            life | u8::from(!port.direct.is_empty()) << 2 | u8::from(port.name.is_some()) << 3,
         );
         self.number(port.handles.into());
         self.number(port.limit.into());
@@ -169,9 +167,6 @@ impl Encoder<'_> {
             for waiter in &port.direct {
                 self.index(waiter.index());
             }
-        }
-        if port.files > 0 {
-            self.number(port.files.into());
         }
         if let Some(name) = port.name {
             self.index(name.index());
@@ -259,8 +254,8 @@ fn wait_phase(phase: WaitPhase) -> u8 {
 
 impl System {
     /// Appends the state to `out`. Two systems that began alike (the same semantics, processors and
-    /// memory) have the same bytes if and only if they are equal; the active counts are left out,
-    /// since the threads determine them.
+    /// memory) have the same bytes if and only if they are equal; left out is what follows
+    /// from the rest: how many threads are active in a port, and how many files it serves.
     ///
     /// ```
     /// use iocp_model::{Action, Call, Packet, Profile, System};

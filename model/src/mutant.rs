@@ -869,7 +869,10 @@ mod tests {
         let reasons = Mutant::all().filter_map(Mutant::unobservable);
         assert!(reasons.clone().count() > 0);
         for why in reasons {
-            assert!(why.len() > 1 && why.ends_with('.') && why.contains(' '), "{why}");
+            assert!(
+                why.len() > 1 && why.ends_with('.') && why.contains(' '),
+                "{why}"
+            );
         }
     }
 }

@@ -80,7 +80,10 @@ fn port_15_nothing_is_inserted_into_a_port_that_is_gone() {
     let mut fewer = Lab::new(1);
     let more = lab.add_port(1).port;
     let missing = "there is no such port";
-    assert_eq!(refusal(&fewer.system, Action::Insert(insert(more))), missing);
+    assert_eq!(
+        refusal(&fewer.system, Action::Insert(insert(more))),
+        missing
+    );
     assert_eq!(refusal(&fewer.system, Action::RunDown(more)), missing);
     let [a] = fewer.threads();
     assert_eq!(
@@ -90,7 +93,10 @@ fn port_15_nothing_is_inserted_into_a_port_that_is_gone() {
     lab.close(door.handle);
     assert_eq!(lab.system.port(door.port).life, PortLife::Deleted);
     let gone = "the port is gone";
-    assert_eq!(refusal(&lab.system, Action::Insert(insert(door.port))), gone);
+    assert_eq!(
+        refusal(&lab.system, Action::Insert(insert(door.port))),
+        gone
+    );
     assert_eq!(refusal(&lab.system, Action::RunDown(door.port)), gone);
 }
 

@@ -270,7 +270,10 @@ fn an_observer_by_reference_sees_the_same() {
         let (thread, port) = (watched.threads[0], watched.ports[0].1);
         for timeout in [Timeout::Zero, Timeout::Infinite] {
             let get = Call::GetQueuedCompletionStatus { port, timeout };
-            watched.system.apply(Action::Call(thread, get), &mut o).unwrap();
+            watched
+                .system
+                .apply(Action::Call(thread, get), &mut o)
+                .unwrap();
         }
     }
     #[derive(Default, PartialEq, Debug)]

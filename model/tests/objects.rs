@@ -3,9 +3,7 @@
 
 mod lab;
 
-use iocp_model::{
-    Call, DeviceAnswer, Handle, Kind, NtStatus, ThreadId, Timeout, Value,
-};
+use iocp_model::{Call, DeviceAnswer, Handle, Kind, NtStatus, ThreadId, Timeout, Value};
 use lab::Lab;
 
 /// A laboratory with an object of this kind and as many threads as the pattern asks for.
@@ -52,7 +50,10 @@ impl Lab {
     #[track_caller]
     fn could_have(&mut self, thread: ThreadId, object: Handle) -> bool {
         let mut copy = self.clone();
-        let status = copy.wait_for(thread, object, Timeout::Zero).returned().status;
+        let status = copy
+            .wait_for(thread, object, Timeout::Zero)
+            .returned()
+            .status;
         status == NtStatus::SUCCESS
     }
 }
@@ -93,7 +94,8 @@ fn a_semaphore_counts() {
     let (mut lab, semaphore, [a, b, c]) = with(semaphore(1, 2));
     let release = Call::ReleaseSemaphore(semaphore);
     lab.call(c, release).succeeds();
-    lab.call(c, release).says(NtStatus::SEMAPHORE_LIMIT_EXCEEDED);
+    lab.call(c, release)
+        .says(NtStatus::SEMAPHORE_LIMIT_EXCEEDED);
     lab.wait_for(a, semaphore, Timeout::Infinite).succeeds();
     lab.wait_for(a, semaphore, Timeout::Infinite).succeeds();
     lab.all_wait([a, b], semaphore);
@@ -116,9 +118,15 @@ fn a_semaphore_has_room() {
         (2, 1, false),
         (2, 3, true),
     ] {
-        let returned = lab.call(a, Call::CreateSemaphore { count, maximum }).returned();
+        let returned = lab
+            .call(a, Call::CreateSemaphore { count, maximum })
+            .returned();
         assert_eq!(returned.handle().is_some(), made, "{count} of {maximum}");
-        let status = if made { NtStatus::SUCCESS } else { NtStatus::INVALID_PARAMETER };
+        let status = if made {
+            NtStatus::SUCCESS
+        } else {
+            NtStatus::INVALID_PARAMETER
+        };
         assert_eq!(returned.status, status, "{count} of {maximum}");
     }
 }
@@ -139,10 +147,12 @@ fn a_mutex_has_one_owner() {
     assert_eq!(lab.released([b]), [b]);
     lab.returns(b).succeeds();
     assert!(!lab.could_have(a, mutex));
-    lab.call(a, Call::ReleaseMutex(mutex)).says(NtStatus::MUTANT_NOT_OWNED);
+    lab.call(a, Call::ReleaseMutex(mutex))
+        .says(NtStatus::MUTANT_NOT_OWNED);
     lab.call(b, Call::ReleaseMutex(mutex)).succeeds();
     assert!(lab.could_have(a, mutex));
-    lab.call(b, Call::ReleaseMutex(mutex)).says(NtStatus::MUTANT_NOT_OWNED);
+    lab.call(b, Call::ReleaseMutex(mutex))
+        .says(NtStatus::MUTANT_NOT_OWNED);
 }
 
 /// `WAIT_ABANDONED`: who waits for the mutex of a thread that ended gets it, and is told; only that
@@ -200,7 +210,10 @@ fn a_signal_is_for_its_own_kind() {
 #[test]
 fn the_end_of_a_thread_releases_who_waits_for_it() {
     let (mut lab, _, [a, b, c, d]) = with(MUTEX);
-    let (timeout, wait) = (Timeout::Infinite, |thread, timeout| Call::WaitForThread { thread, timeout });
+    let (timeout, wait) = (Timeout::Infinite, |thread, timeout| Call::WaitForThread {
+        thread,
+        timeout,
+    });
     lab.call(a, wait(c, timeout)).blocks();
     lab.call(b, wait(d, timeout)).blocks();
     lab.exit(c);

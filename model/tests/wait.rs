@@ -2,7 +2,10 @@
 
 mod lab;
 
-use iocp_model::{Action, Call, Profile, ThreadId, Timeout, Win32Error, rules};
+use iocp_model::{
+    Access, Action, Call, DeviceAnswer, Handle, Mutant, Mutants, NtStatus, Profile, ThreadId,
+    ThreadState, Timeout, Win32Error, rules,
+};
 use lab::Lab;
 
 /// WAIT-01: the dequeuer that blocked last is released first.
@@ -242,4 +245,245 @@ fn wait_cited_by_a_hand_off() {
         rules::WAIT_04,
         rules::WAIT_06,
     ]);
+}
+
+/// A port of Wine.
+fn wine() -> Lab {
+    Lab::of(Profile::WINE_8, 9)
+}
+
+/// The handle to the port here with these rights.
+fn handle_with(lab: &mut Lab, access: Access) -> Handle {
+    let (target, outsider) = (lab.process, lab.outsider);
+    let duplicate = Call::DuplicateHandle {
+        handle: lab.here().handle,
+        target,
+        access: Some(access),
+        close_source: false,
+    };
+    lab.call(outsider, duplicate).returned().handle().unwrap()
+}
+
+/// WAIT-03: under Wine a dequeue is a loop around an ordinary wait, which needs the right to
+/// synchronize; on Windows it needs the right to modify only (PORT-10).
+#[test]
+fn wait_03_wine_waits_through_the_handle() {
+    for (profile, access, status) in [
+        (Profile::default(), Access::MODIFY_STATE, None),
+        (
+            Profile::WINE_8,
+            Access::MODIFY_STATE,
+            Some(NtStatus::ACCESS_DENIED),
+        ),
+        (
+            Profile::WINE_8,
+            Access::MODIFY_STATE.with(Access::SYNCHRONIZE),
+            None,
+        ),
+    ] {
+        let mut lab = Lab::of(profile, 1);
+        let [a] = lab.threads();
+        let door = lab.here();
+        let handle = handle_with(&mut lab, access);
+        lab.post(1);
+        lab.at(lab::Door { handle, ..door });
+        lab.poll(a).gets(1);
+        match status {
+            Some(status) => {
+                lab.get(a).says(status);
+                lab.is(1, [], []);
+            }
+            None => {
+                lab.get(a).blocks();
+            }
+        }
+    }
+}
+
+/// WAIT-03: under Wine a dequeuer that was woken looks through its handle again, and fails if that
+/// was closed, or is another port's by now.
+#[test]
+fn wait_03_wine_looks_through_the_handle_again() {
+    for reopened in [None, Some(false), Some(true)] {
+        let mut lab = wine();
+        let [a] = lab.threads();
+        let door = lab.here();
+        let handle = handle_with(&mut lab, Access::ALL);
+        lab.at(lab::Door { handle, ..door });
+        lab.get(a).blocks();
+        if reopened.is_some() {
+            lab.close(handle);
+        }
+        if reopened == Some(true) {
+            assert_eq!(lab.add_port(1).handle, handle);
+        }
+        lab.at(door).post(1).is_queued();
+        match reopened {
+            None => lab.returns(a).gets(1),
+            Some(_) => lab.returns(a).says(NtStatus::INVALID_HANDLE),
+        };
+    }
+}
+
+/// WAIT-03: under Wine the end of a request runs in its issuer and makes it look again, if it is
+/// blocked in a dequeue; on Windows it does not disturb it.
+#[test]
+fn wait_03_wine_completes_a_request_in_its_issuer() {
+    for (profile, looks_again) in [(Profile::WINE_8, true), (Profile::default(), false)] {
+        let mut lab = Lab::of(profile, 9);
+        let [a, b, c] = lab.threads();
+        // Not the port's own file: no packet comes of it.
+        let file = lab.add_file();
+        let issue = |lab: &mut Lab, thread| {
+            lab.read_by(thread, file, 1, DeviceAnswer::Pending);
+            lab.system.requests().last().unwrap().id
+        };
+        let requests = [a, b].map(|thread| issue(&mut lab, thread));
+        lab.get(c).blocks();
+        lab.get(a).blocks();
+        lab.sleep(b, Timeout::Finite, false).blocks();
+        for request in requests {
+            lab.completes(request, NtStatus::SUCCESS, 0);
+        }
+        let can_return = [a, b, c].map(|thread| lab.system.thread(thread).can_return());
+        assert_eq!(can_return, [looks_again, false, false], "{}", profile.name);
+        if looks_again {
+            lab.returns(a).blocks();
+            lab.is(0, [], [c, a]);
+        }
+    }
+}
+
+/// KQ-12, CONC-11: under Wine a waiter that is suspended keeps its place and is passed over.
+#[test]
+fn kq_12_wine_passes_a_suspended_waiter_over() {
+    let mut lab = wine();
+    let [a, b] = lab.threads();
+    lab.enter([a, b]);
+    lab.suspend(a);
+    lab.is(0, [], [a, b]);
+    lab.post(1).is_queued();
+    lab.returns(a).is_not_enabled();
+    lab.returns(b).gets(1);
+    lab.resume(a);
+    assert_eq!(lab.system.thread(a).state, ThreadState::Waiting);
+    lab.is(1, [], [a]);
+    lab.post(2).is_queued();
+    lab.returns(a).gets(2);
+}
+
+/// KQ-12, CONC-11: what comes while it is suspended, and nobody else takes, it gets when it is
+/// resumed: a packet, an APC if it is alertable, the end of its time; the packet first.
+#[test]
+fn kq_12_wine_shows_a_resumed_waiter_what_came() {
+    let scene = |alertable, packet: bool, apc: bool, due: bool| {
+        let mut lab = wine();
+        let [a] = lab.threads();
+        lab.get_ex(a, 1, Timeout::Finite, alertable).blocks();
+        lab.suspend(a);
+        if due {
+            lab.expires(a);
+        }
+        if apc {
+            lab.user_apc(a, 5);
+        }
+        if packet {
+            lab.post(1).is_queued();
+        }
+        lab.resume(a);
+        (lab, a)
+    };
+    for (alertable, apc) in [(false, false), (false, true), (true, false)] {
+        let (mut lab, a) = scene(alertable, false, apc, false);
+        lab.is(0, [], [a]);
+        lab.returns(a).is_not_enabled();
+        let (mut lab, a) = scene(alertable, false, apc, true);
+        lab.returns(a).times_out();
+        for due in [false, true] {
+            let (mut lab, a) = scene(alertable, true, apc, due);
+            lab.returns(a).gets(1);
+        }
+    }
+    let (mut lab, a) = scene(true, false, true, false);
+    lab.returns(a).runs_apcs([5]);
+}
+
+/// PORT-17, CONC-11: the same for who waits on the handle of the port, and for no other wait: who
+/// sleeps has been woken and sleeps again.
+#[test]
+fn port_17_wine_shows_a_resumed_direct_waiter_what_came() {
+    for (packet, due) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut lab = wine();
+        let [a] = lab.threads();
+        let port = lab.here().handle;
+        lab.wait_for(a, port, Timeout::Finite).blocks();
+        lab.suspend(a);
+        lab.is(0, [], [a]);
+        if due {
+            lab.expires(a);
+        }
+        if packet {
+            lab.post(1).is_queued();
+        }
+        lab.returns(a).is_not_enabled();
+        lab.resume(a);
+        match (packet, due) {
+            (true, _) => lab.returns(a).succeeds(),
+            (false, true) => lab.returns(a).times_out(),
+            (false, false) => lab.returns(a).is_not_enabled(),
+        };
+    }
+    let mut lab = wine();
+    let [a] = lab.threads();
+    lab.sleep(a, Timeout::Finite, false).blocks();
+    lab.suspend(a);
+    lab.resume(a);
+    lab.returns(a).blocks();
+    lab.expires(a);
+    lab.returns(a).succeeds();
+}
+
+/// PORT-18: where dequeuers and direct waiters stand in one line, whoever's turn it is is served: a
+/// dequeuer gets the packet, a direct waiter is woken and leaves it for others.
+#[test]
+fn port_18_one_line_for_dequeuers_and_direct_waiters() {
+    let in_line = || Lab::broken(Mutants::from_iter([Mutant::DirectWaitersStandInLine]), 1);
+    let mut lab = in_line();
+    let [a, b] = lab.threads();
+    let port = lab.here().handle;
+    lab.wait_for(a, port, Timeout::Infinite).blocks();
+    lab.get(b).blocks();
+    lab.post(1).goes_to(b);
+    lab.is(1, [], [a]);
+    lab.post(2).is_queued();
+    lab.returns(a).succeeds();
+    lab.is(1, [2], []);
+
+    let mut lab = in_line();
+    let [a, b] = lab.threads();
+    lab.get(b).blocks();
+    lab.wait_for(a, port, Timeout::Infinite).blocks();
+    lab.post(1).is_queued();
+    lab.is(0, [1], [b]);
+    lab.returns(a).succeeds();
+    lab.post(2).goes_to(b);
+}
+
+/// WAIT-07, PORT-17: a wait on the handle that time or death ended is in no line any more.
+#[test]
+fn wait_07_who_left_the_line_is_not_in_it() {
+    for profile in [Profile::default(), Profile::WINE_8] {
+        let mut lab = Lab::of(profile, 1);
+        let [a, b, c] = lab.threads();
+        let port = lab.here();
+        lab.wait_for(a, port.handle, Timeout::Finite).blocks();
+        lab.wait_for(b, port.handle, Timeout::Infinite).blocks();
+        lab.wait_for(c, port.handle, Timeout::Infinite).blocks();
+        lab.expires(a);
+        lab.kill(b);
+        let object = lab.system.port(port.port);
+        let in_line: Vec<_> = object.direct.iter().chain(&object.waiters).collect();
+        assert_eq!(in_line, [&c], "{}", profile.name);
+        lab.returns(a).times_out();
+    }
 }

@@ -47,8 +47,7 @@ impl Scene {
         let mut system = System::new(kernel.semantics(), 2);
         let processes = [(); 2].map(|()| system.add_process());
         let [process, other] = processes;
-        let threads =
-            [process, process, process, other].map(|process| system.add_thread(process));
+        let threads = [process, process, process, other].map(|process| system.add_thread(process));
         let ports = [1, 2, 3].map(|limit| system.add_port(process, limit));
         let files = [true, true, false].map(|overlapped| system.add_file(process, overlapped).1);
         let objects = [
@@ -345,7 +344,10 @@ fn walk(profile: Profile, seed: u64, mut heard_of: impl FnMut(Mutant, bool)) {
                 return false;
             }
             let name = profile.name;
-            assert_eq!(with_mutant, seen, "{name}, seed {seed}, {mutant:?}: {action:?}");
+            assert_eq!(
+                with_mutant, seen,
+                "{name}, seed {seed}, {mutant:?}: {action:?}"
+            );
             true
         });
     }
