@@ -304,3 +304,15 @@ fn apc_cited_by_alertable_dequeues() {
         rules::APC_11,
     ]);
 }
+
+/// APC-12: the end of a thread takes its own APCs along, and nobody else's.
+#[test]
+fn apc_12_each_thread_has_its_own() {
+    let mut lab = Lab::new(1);
+    let [a, b] = lab.threads();
+    lab.user_apc(a, 1);
+    lab.user_apc(b, 2);
+    lab.kill(a);
+    lab.get_alertable(b, Timeout::Zero).runs_apcs([2]);
+    assert_eq!(lab.system.user_apcs(a).count(), 0);
+}

@@ -253,3 +253,22 @@ fn close_05_an_abandoned_batch_counts_at_most_one() {
     let value = lab.returns(a).is_abandoned().returned().value;
     assert!(matches!(value, Value::Count(0 | 1)));
 }
+
+/// PORT-15, GQ-10: where closing a port leaves its waiters waiting, the last of them that ends takes
+/// the port with it, whether it dequeues or waits on the handle.
+#[test]
+fn port_15_the_last_waiter_takes_the_port_with_it() {
+    for direct in [false, true] {
+        let mut lab = Lab::of(Profile::WINDOWS_XP, 1);
+        let [a] = lab.threads();
+        let door = lab.here();
+        match direct {
+            true => lab.wait_for(a, door.handle, Timeout::Infinite).blocks(),
+            false => lab.get(a).blocks(),
+        };
+        lab.close(door.handle);
+        assert_eq!(lab.system.port(door.port).life, PortLife::Open);
+        lab.kill(a);
+        assert_eq!(lab.system.port(door.port).life, PortLife::Deleted);
+    }
+}

@@ -696,3 +696,72 @@ fn conc_cited_by_a_block_and_its_end() {
         rules::CONC_20,
     ]);
 }
+
+/// CONC-19, GQX-09, KQ-18, CONC-16: a rule is cited where it decided something, and only there.
+#[test]
+fn conc_19_is_cited_where_it_decides() {
+    let mut lab = Lab::new(1);
+    let [a, b, c] = lab.threads();
+    lab.post(1).is_not_about(&[rules::CONC_19]);
+    let batch = [rules::KQ_18, rules::GQX_01, rules::GQX_05];
+    lab.poll(a).gets(1).is_not_about(&batch);
+    lab.post(2);
+    lab.poll(b)
+        .times_out()
+        .is_not_about(&[rules::GQX_09])
+        .obeys(&[rules::KQ_09]);
+    lab.get_many(b, 2, Timeout::Zero)
+        .times_out()
+        .obeys(&[rules::GQX_09]);
+    lab.block(b);
+    lab.get_alertable(a, Timeout::Zero)
+        .gets(2)
+        .is_not_about(&batch)
+        .is_not_about(&[rules::APC_02, rules::CONC_16]);
+    lab.get(c).blocks();
+    lab.post(3).is_queued().obeys(&[rules::CONC_19]);
+}
+
+/// CONC-11: nothing happens when a thread is suspended that is suspended already.
+#[test]
+fn conc_11_only_the_first_suspension_stops() {
+    let mut lab = Lab::new(1);
+    let [a, b] = lab.threads();
+    lab.joins(a);
+    lab.get(b).blocks();
+    for thread in [a, b] {
+        lab.suspend(thread);
+        if thread == a {
+            lab.stops(a);
+        }
+        assert_eq!(lab.suspend(thread).events(), []);
+        assert_eq!(lab.system.thread(thread).suspend_count, 2);
+    }
+}
+
+/// KQ-13, CONC-11: a wait whose time ran out while its thread was suspended looks at its object
+/// once more when it goes on.
+#[test]
+fn kq_13_an_interrupted_wait_looks_before_it_times_out() {
+    for signaled in [false, true] {
+        let mut lab = Lab::new(1);
+        let [a] = lab.threads();
+        let (manual, outsider) = (true, lab.outsider);
+        let event = Call::CreateEvent {
+            manual,
+            signaled: false,
+        };
+        let event = lab.call(outsider, event).returned().handle().unwrap();
+        lab.wait_for(a, event, Timeout::Finite).blocks();
+        lab.suspend(a);
+        lab.expires(a);
+        if signaled {
+            lab.call(outsider, Call::SetEvent(event)).succeeds();
+        }
+        lab.resume(a);
+        match signaled {
+            true => lab.returns(a).succeeds(),
+            false => lab.returns(a).times_out(),
+        };
+    }
+}

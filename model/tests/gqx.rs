@@ -296,3 +296,16 @@ fn gqx_09_a_batch_obeys_the_limit() {
     lab.get_many(a, 2, ZERO).gets_all([1, 2]);
     lab.is(1, [3], []);
 }
+
+/// GQX-07, THR-07: under Wine a batch dequeuer that is killed takes along what it has, and no more.
+#[test]
+fn gqx_07_wine_keeps_apart_what_batches_have() {
+    let mut lab = Lab::of(Profile::WINE_8, 9);
+    let [a, b] = lab.threads();
+    lab.post(1);
+    lab.get_many(a, 2, Timeout::Infinite).blocks();
+    lab.post(2);
+    lab.get_many(b, 2, Timeout::Infinite).blocks();
+    lab.kill(a);
+    lab.returns(b).gets(2);
+}

@@ -587,3 +587,34 @@ fn port_20_how_an_association_fails() {
     }
     lab.associate(file, 2).is_true();
 }
+
+/// PORT-09: rights are a set.
+#[test]
+fn port_09_rights_that_are_there_can_be_added() {
+    let both = Access::QUERY_STATE.with(Access::MODIFY_STATE);
+    assert_eq!(both.with(Access::QUERY_STATE), both);
+    assert!(both.contains(Access::QUERY_STATE) && both.contains(Access::MODIFY_STATE));
+}
+
+/// PORT-12: the name goes with the last handle, although a file keeps the port.
+#[test]
+fn port_12_the_name_goes_with_the_last_handle() {
+    let mut lab = Lab::new(1);
+    let (outsider, process) = (lab.outsider, lab.process);
+    let name = NameId::new(0);
+    let create = Call::NtCreateIoCompletion {
+        name,
+        access: Access::ALL,
+        concurrency: 1,
+    };
+    let handle = lab.call(outsider, create).returned().handle().unwrap();
+    let file = lab.add_file();
+    (lab.system.associate_file(process, file, handle, 1)).unwrap();
+    let access = Access::ALL;
+    let open = Call::NtOpenIoCompletion { name, access };
+    let again = lab.call(outsider, open).returned().handle().unwrap();
+    lab.close(handle);
+    lab.close(again);
+    lab.call(outsider, open)
+        .says(NtStatus::OBJECT_NAME_NOT_FOUND);
+}

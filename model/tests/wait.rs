@@ -487,3 +487,31 @@ fn wait_07_who_left_the_line_is_not_in_it() {
         lab.returns(a).times_out();
     }
 }
+
+/// TMO-02: a wait that time or an APC ended is no success to Win32, although its status is a success
+/// code of the NT layer; one that gives an abandoned mutex is.
+#[test]
+fn tmo_02_what_a_wait_reports_as_success() {
+    let mut lab = Lab::new(1);
+    let [a, b] = lab.threads();
+    let port = lab.here().handle;
+    let mutex = Call::CreateMutex { owned: true };
+    let mutex = lab.call(b, mutex).returned().handle().unwrap();
+    let wait = |object, alertable| Call::WaitForSingleObject {
+        object,
+        timeout: Timeout::Zero,
+        alertable,
+    };
+    let success = |lab: &mut Lab, object, alertable| {
+        let returned = lab.call(a, wait(object, alertable)).returned();
+        assert_eq!(returned.last_error(), None);
+        returned.success()
+    };
+    assert!(!success(&mut lab, port, false));
+    lab.user_apc(a, 5);
+    assert!(!success(&mut lab, port, true));
+    lab.post(1);
+    assert!(success(&mut lab, port, false));
+    lab.exit(b);
+    assert!(success(&mut lab, mutex, false));
+}

@@ -739,6 +739,19 @@ impl Step<'_> {
         self
     }
 
+    /// None of these rules was cited in this step.
+    #[track_caller]
+    pub fn is_not_about(&self, rules: &[RuleId]) -> &Self {
+        let cited: Vec<_> = rules
+            .iter()
+            .filter(|rule| self.fired.contains(rule))
+            .collect();
+        if !cited.is_empty() {
+            self.lab.fail(&format!("rules cited: {cited:?}"));
+        }
+        self
+    }
+
     /// Every grant: the packet, the waiter, and whether the packet had been queued.
     fn grants(&self) -> impl Iterator<Item = (u64, ThreadId, bool)> {
         self.events.iter().filter_map(|event| match *event {

@@ -10,6 +10,7 @@ mod heard;
 mod ports;
 mod posts;
 mod queue;
+mod rest;
 mod results;
 mod time;
 
