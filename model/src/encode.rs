@@ -320,12 +320,11 @@ impl System {
                 to.port(port);
             }
         });
+        // Requests have a file.
         let has_rare = !(self.objects.is_empty()
             && self.files.is_empty()
-            && self.requests.is_empty()
             && self.apcs.is_empty()
-            && self.collected.is_empty())
-            || self.next_request != 1;
+            && self.collected.is_empty());
         to.byte(has_rare.into());
         if has_rare {
             self.encode_rare(to);

@@ -4,7 +4,7 @@ use iocp_model::{
     Access, Action, Call, DeviceAnswer, Encoder, Handle, Insert, Kernel, Kind, Mutant, NameId,
     NtStatus, Packet, ProcessId, Profile, RequestArguments, Semantics, System, ThreadId, Timeout,
 };
-use std::collections::{HashMap, VecDeque, hash_map::Entry};
+use std::collections::{HashMap, HashSet, VecDeque, hash_map::Entry};
 
 /// A machine with a bit of everything on it, and what can be done there: calls that differ in one
 /// argument each, small and large numbers.
@@ -147,6 +147,7 @@ fn setting(semantics: Semantics) -> (System, Vec<Action>) {
         Call::CreateFile { overlapped: true },
         Call::CreateFile { overlapped: false },
         Call::NtAllocateReserveObject { for_packets: false },
+        Call::NtAllocateReserveObject { for_packets: true },
         Call::CloseHandle(port),
         Call::CloseHandle(file),
         Call::CloseHandle(semaphore),
@@ -238,6 +239,43 @@ fn no_two_states_are_encoded_alike() {
     ] {
         let states = states_within(kernel.semantics(), 3);
         assert!(states > 20_000, "{kernel}: only {states} states");
+    }
+}
+
+/// What many systems have none of is written if there is any of one kind.
+#[test]
+fn one_kind_of_thing_is_enough() {
+    type Add = fn(&mut Large);
+    let ways: [Add; 4] = [
+        |large| {
+            large.system.add_file(large.process, true);
+        },
+        |large| {
+            let semaphore = Kind::Semaphore {
+                count: 1,
+                maximum: 2,
+            };
+            large.system.add_object(large.process, semaphore);
+        },
+        |large| {
+            let (thread, apc) = (large.outsider, 1);
+            large.act(Action::QueueUserApc { thread, apc });
+        },
+        |large| {
+            let (port, packet) = (large.port, Packet::posted(7, 0, 0));
+            let post = Call::PostQueuedCompletionStatus { port, packet };
+            large.call(large.outsider, post);
+            let thread = large.outsider;
+            large.dequeues(thread);
+        },
+    ];
+    let mut all = HashSet::from([bytes(&Large::new().system)]);
+    for add in ways {
+        let mut large = Large::new();
+        add(&mut large);
+        let rare = bytes(&large.system);
+        assert!(rare.len() > 4 + bytes(&Large::new().system).len());
+        assert!(all.insert(rare));
     }
 }
 

@@ -121,8 +121,14 @@ fn of_the_queue() {
         keys(&lab.returns(a))
     };
     no_occasion(Mutant::WokenBatchTakesOne, one_at_a_time);
-    no_occasion(Mutant::BatchIgnoresLimit, one_at_a_time);
-    no_occasion(Mutant::BatchNewestFirst, one_at_a_time);
+    let poll_at_the_limit = |lab: &mut Lab| {
+        let [a, b] = lab.threads();
+        lab.joins(a);
+        lab.post(1);
+        keys(&lab.poll(b))
+    };
+    no_occasion(Mutant::BatchIgnoresLimit, poll_at_the_limit);
+    no_occasion(Mutant::BatchNewestFirst, poll);
     let packet_of_its_own = |lab: &mut Lab| {
         let [a, b] = lab.threads();
         lab.get(a);
@@ -171,6 +177,15 @@ fn of_waking() {
     lab.returns(b).gets(1);
 
     let mut lab = Lab::broken(Mutants::from_iter([Mutant::WakeAndRetry]), 1);
+    let [a, b, c] = lab.threads();
+    lab.get(b);
+    lab.joins(a);
+    lab.joins(c);
+    lab.post(1).is_queued();
+    lab.block(a);
+    assert!(!lab.system.thread(b).can_return(), "one is still active");
+
+    let mut lab = Lab::broken(Mutants::from_iter([Mutant::WakeAndRetry]), 1);
     let [b] = lab.threads();
     lab.get(b);
     lab.post(1).is_queued();
@@ -183,6 +198,25 @@ fn of_waking() {
     lab.get(b);
     lab.post(1).is_queued();
     lab.is(1, [1], [b]);
+}
+
+/// PORT-18: what wakes a direct waiter in the line is a packet that comes, not a slot that is free.
+#[test]
+fn of_the_line() {
+    let broken = Mutants::from_iter([Mutant::DirectWaitersStandInLine]);
+    let mut lab = Lab::broken(broken, 1);
+    let [a, b, c] = lab.threads();
+    let port = lab.here().handle;
+    lab.wait_for(c, port, Timeout::Infinite).blocks();
+    lab.get_within(b, Timeout::Finite).blocks();
+    lab.joins(a);
+    lab.post(1).is_queued();
+    lab.expires(b);
+    lab.block(a);
+    lab.returns(b).times_out();
+    lab.block(b);
+    lab.is(0, [1], [c]);
+    lab.returns(c).is_not_enabled();
 }
 
 /// WAIT-01, KQ-12: a waiter that is suspended in its place is passed over.
