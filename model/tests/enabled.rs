@@ -152,6 +152,9 @@ fn kq_13_where_time_begins_anew() {
     }
 }
 
+/// Puts a thread where it can go on.
+type Scene<'a> = &'a dyn Fn(&mut Lab, ThreadId);
+
 /// WAIT-03, WAIT-04, CONC-06: when a thread that was handed a packet goes on is its own affair,
 /// where no rule is broken.
 #[test]
@@ -164,7 +167,7 @@ fn wait_03_a_return_matters_where_rules_are_broken() {
         lab.get_within(a, Timeout::Finite);
         lab.expires(a);
     };
-    let matters = |mutants: &[Mutant], scene: &dyn Fn(&mut Lab, ThreadId)| {
+    let matters = |mutants: &[Mutant], scene: Scene<'_>| {
         let mut lab = Lab::broken(mutants.iter().copied().collect::<Mutants>(), 1);
         let [a] = lab.threads();
         scene(&mut lab, a);
@@ -177,7 +180,7 @@ fn wait_03_a_return_matters_where_rules_are_broken() {
         lab.sleep(a, Timeout::Finite, false);
         lab.expires(a);
     };
-    let scenes: [&dyn Fn(&mut Lab, ThreadId); 4] = [&timed, &untimed, &expired, &slept];
+    let scenes: [Scene<'_>; 4] = [&timed, &untimed, &expired, &slept];
     for (mutant, expected) in [
         (None, [false; 4]),
         (Some(Mutant::CountsWhenItRuns), [true; 4]),

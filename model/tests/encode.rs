@@ -1,4 +1,5 @@
 //! Equal encodings, equal states: no two states that a system can get into are encoded alike.
+#![allow(clippy::unwrap_used)]
 
 use iocp_model::{
     Access, Action, Call, DeviceAnswer, Encoder, Handle, Insert, Kernel, Kind, Mutant, NameId,

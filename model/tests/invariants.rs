@@ -1,5 +1,6 @@
 //! The checks that run after every step: each finds what it is for, in a kernel that breaks the
 //! rule behind it.
+#![allow(clippy::unwrap_used)]
 
 use iocp_model::{
     Action, Call, Event, Handle, Insert, Kernel, Mutant, Observer, Outcome, Packet, PortId,

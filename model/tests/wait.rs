@@ -1,4 +1,5 @@
 //! Section WAIT of the rule book: the stack of waiters.
+#![allow(clippy::unwrap_used)]
 
 mod lab;
 

@@ -328,7 +328,7 @@ fn bytes(system: &System) -> Vec<u8> {
 fn walk(profile: Profile, seed: u64, mut heard_of: impl FnMut(Mutant, bool)) {
     let mut numbers = Numbers(seed);
     let kernel = Kernel::from(profile);
-    let processors = 1 + u16::from(seed % 4 > 0);
+    let processors = 1 + u16::from(!seed.is_multiple_of(4));
     let mut ruled = Scene::new(kernel, processors);
     let mut beside: Vec<(Mutant, System)> = Mutant::all()
         .map(|mutant| (mutant, Scene::new(kernel.with(mutant), processors).system))
