@@ -143,10 +143,12 @@ impl Encoder<'_> {
     }
 
     #[inline(always)]
-    fn port(&mut self, port: &Port) {
+    fn port(&mut self, port: &Port, with_queue: bool) {
         self.index(port.queue.len());
-        for packet in &port.queue {
-            self.packet(packet);
+        if with_queue {
+            for packet in &port.queue {
+                self.packet(packet);
+            }
         }
         self.index(port.waiters.len());
         for waiter in &port.waiters {
@@ -309,7 +311,18 @@ impl System {
     }
 
     /// Writes the state, as [`encode`](Self::encode) does.
+    #[inline]
     pub fn encode_to(&self, to: &mut Encoder<'_>) {
+        self.write::<true>(to);
+    }
+
+    /// Writes all of the state but the packets that are queued: only how many there are.
+    #[inline]
+    pub fn encode_but_queues_to(&self, to: &mut Encoder<'_>) {
+        self.write::<false>(to);
+    }
+
+    fn write<const QUEUES: bool>(&self, to: &mut Encoder<'_>) {
         to.locally(|to| {
             to.index(self.threads.len());
             for thread in &self.threads {
@@ -317,7 +330,7 @@ impl System {
             }
             to.index(self.ports.len());
             for port in &self.ports {
-                to.port(port);
+                to.port(port, QUEUES);
             }
         });
         // Requests have a file.

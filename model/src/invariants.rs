@@ -294,6 +294,7 @@ impl Observer for Audit {
                 port,
                 packet,
                 at_head,
+                ..
             } => {
                 let stranded = core::mem::take(&mut self.kernel_apc_insert);
                 let ledger = self.ledger(port);

@@ -71,6 +71,7 @@ pub mod rules;
 mod status;
 mod system;
 mod thread;
+mod undo;
 mod wait;
 
 pub use action::{Action, Insert, NotEnabled};
@@ -90,5 +91,6 @@ pub use system::System;
 pub use thread::{
     Dequeue, DequeuePhase, Frame, Target, Thread, ThreadState, Timeout, Wait, WaitPhase,
 };
+pub use undo::QueueChange;
 
 use clone::clone_field_wise;

@@ -100,6 +100,8 @@ pub enum Event {
         packet: Packet,
         /// In front of all others (PKT-14)?
         at_head: bool,
+        /// How many packets stand before it.
+        place: usize,
     },
     /// The packet went to a blocked dequeuer; `from_queue` if it had been queued.
     HandedOff {

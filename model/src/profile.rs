@@ -269,6 +269,24 @@ pub enum SelfInsert {
 }
 
 impl Semantics {
+    /// Do packets leave a queue in the order in which they came? They do by PKT-02, as long as none
+    /// goes straight to a waiter while others are queued. For that, no packet may wait beside a
+    /// waiter and a free slot (KQ-14), and none may be left to the thread that inserts it (KQ-04).
+    /// One that a driver puts in front of all others (PKT-14) is not asked about.
+    ///
+    /// `false` where nobody has shown it: mutants, and kernels that hand packets over although
+    /// others may stand before the next waiter, suspended or waiting on the handle itself.
+    pub fn takes_in_order(&self) -> bool {
+        let shown = match self.hand_off {
+            HandOff::Owned => {
+                self.suspended_waiter == SuspendedWaiter::LeavesStack
+                    && self.direct_wait != DirectWait::SharedLine
+            }
+            HandOff::WakeAndRetry => true,
+        };
+        shown && self.self_insert == SelfInsert::InsideWait && self.mutants.is_empty()
+    }
+
     /// The newest Windows: the default of everything.
     pub const WINDOWS: Self = Self {
         limit: Limit::Enforced,

@@ -171,6 +171,7 @@ impl System {
                 port,
                 packet,
                 at_head,
+                place,
             });
             let told_to_look = slot && !own && self.semantics.hand_off == HandOff::WakeAndRetry;
             let shared_line = self.semantics.direct_wait == DirectWait::SharedLine;
@@ -254,6 +255,7 @@ impl System {
             port,
             packet,
             at_head: true,
+            place: 0,
         });
     }
 

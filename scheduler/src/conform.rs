@@ -19,10 +19,18 @@
 //! What is not assumed: waits that the recording does not show. [`Options::hidden_waits`] allows
 //! some, and the verdict says how many were needed.
 
+mod arrivals;
 mod compare;
+mod dequeues;
 mod divergence;
+mod memo;
+mod moves;
+mod node;
+mod path;
+mod rank;
 mod recording;
 mod search;
+mod trail;
 
 pub use divergence::{Divergence, describe};
 pub use recording::Recording;
@@ -35,7 +43,8 @@ use std::fmt;
 /// How to check.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
-    /// The most states to look at before giving up.
+    /// The most states to look at before giving up, beside [`STATES_PER_EVENT`] for each event that
+    /// some schedule explains.
     pub most_states: u64,
     /// A call that the model completes must return at most so much later, in nanoseconds; `None`
     /// for any time.
@@ -45,6 +54,10 @@ pub struct Options {
     /// The most states to keep of those in which a divergence was met.
     pub most_frontier: usize,
 }
+
+/// How many states may be looked at for each event that is explained, beside
+/// [`Options::most_states`].
+pub const STATES_PER_EVENT: u64 = 10;
 
 impl Default for Options {
     fn default() -> Self {

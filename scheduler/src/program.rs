@@ -6,7 +6,9 @@
 //! are part of the step before.
 
 use crate::workload::{Place, Workload, WorkloadError};
-use iocp_model::{Access, Call, Handle, Kind, PortId, ProcessId, Semantics, System, ThreadId};
+use iocp_model::{
+    Access, Call, Handle, Kind, Packet, PortId, ProcessId, Semantics, System, ThreadId,
+};
 use iocp_traces::Number;
 use std::borrow::Cow;
 
@@ -131,6 +133,16 @@ pub struct CallOp {
 }
 
 impl CallOp {
+    /// The packet that it posts, if it is a call that posts; its key is that of the first turn.
+    pub(crate) fn packet(&self) -> Option<Packet> {
+        match self.call {
+            Call::PostQueuedCompletionStatus { packet, .. }
+            | Call::NtSetIoCompletion { packet, .. }
+            | Call::NtSetIoCompletionEx { packet, .. } => Some(packet),
+            _ => None,
+        }
+    }
+
     /// The arguments of this turn's call in words: the number of a packet is that of the turn.
     pub fn words_of(&self, call: &Call) -> Cow<'_, str> {
         let key = |call: &Call| match call {

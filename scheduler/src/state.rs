@@ -11,8 +11,8 @@ use crate::{
 };
 use iocp_model::{
     Action, Call, DequeuePhase, Encoder, Event, Frame, Handle, Mutant, Mutants, NotEnabled, Object,
-    Observer, Outcome, PortId, Returned, Semantics, System, Target, Thread, ThreadId, ThreadState,
-    profile::BatchWake, rules::RuleId,
+    Observer, Outcome, Packet, PortId, Returned, Semantics, System, Target, Thread, ThreadId,
+    ThreadState, profile::BatchWake, rules::RuleId,
 };
 use iocp_traces::SeenResult;
 use smallvec::SmallVec;
@@ -52,6 +52,37 @@ impl Clone for State {
         self.variables.clone_from(&source.variables);
         self.counters.clone_from(&source.counters);
         self.marked.clone_from(&source.marked);
+    }
+}
+
+impl State {
+    /// A copy without the packets that are queued.
+    pub(crate) fn without_queues(&self) -> Self {
+        let mut copy = Self {
+            system: System::new(*self.system.semantics(), self.system.processors()),
+            threads: Vec::new(),
+            variables: Vec::new(),
+            counters: Vec::new(),
+            marked: Vec::new(),
+        };
+        copy.copy_but_queues(self);
+        copy
+    }
+
+    /// Becomes a copy of `source` in everything but what is queued: that stays as it is here.
+    pub(crate) fn copy_but_queues(&mut self, source: &Self) {
+        let Self {
+            system,
+            threads,
+            variables,
+            counters,
+            marked,
+        } = source;
+        self.system.copy_but_queues(system);
+        self.threads.clone_from(threads);
+        self.variables.clone_from(variables);
+        self.counters.clone_from(counters);
+        self.marked.clone_from(marked);
     }
 }
 
@@ -133,6 +164,18 @@ impl Last {
         self.word.name() == word
     }
 
+    /// Does the test hold, as far as this decides it?
+    pub(crate) fn holds(&self, test: &Condition) -> Option<bool> {
+        match test {
+            Condition::Result(word) => Some(self.came_to(word)),
+            Condition::Key(key) => Some(self.has_key(key.0)),
+            Condition::All(all) => all.iter().try_fold(true, |so_far, one| {
+                self.holds(one).map(|holds| so_far && holds)
+            }),
+            _ => None,
+        }
+    }
+
     /// Is it a packet of this key?
     #[inline]
     pub(crate) fn has_key(&self, key: u64) -> bool {
@@ -166,10 +209,15 @@ pub enum Word {
 impl Word {
     fn of(returned: &Returned) -> Self {
         if returned.packets.is_empty() {
-            Self::named(SeenResult::of(returned).word())
+            Self::seen(&SeenResult::of(returned))
         } else {
             Self::Packet
         }
+    }
+
+    /// The word for a result.
+    pub(crate) fn seen(result: &SeenResult) -> Self {
+        Self::named(result.word())
     }
 
     /// The word of this name.
@@ -682,6 +730,13 @@ impl State {
         call
     }
 
+    /// The packet that this call would post now, if it is one that posts.
+    pub(crate) fn packet_to_post(&self, thread: ThreadId, op: &CallOp) -> Option<Packet> {
+        let packet = op.packet()?;
+        let key = self.threads[thread.index()].numbered(op, packet.key);
+        Some(Packet { key, ..packet })
+    }
+
     /// The port behind a handle variable, whoever's handle it is.
     pub fn port_behind(&self, variable: usize) -> Option<PortId> {
         let handle = self.variables[variable];
@@ -751,7 +806,18 @@ impl State {
 
     /// Encodes the state behind the first `start` bytes of `out` and returns where it ends; what is
     /// behind that means nothing ([`Encoder::write_at`]).
+    #[inline]
     pub(crate) fn encode_at(&self, out: &mut Vec<u8>, start: usize) -> usize {
+        self.write_at::<true>(out, start)
+    }
+
+    /// As [`encode_at`](Self::encode_at), without the packets that are queued.
+    #[inline]
+    pub(crate) fn encode_but_queues_at(&self, out: &mut Vec<u8>, start: usize) -> usize {
+        self.write_at::<false>(out, start)
+    }
+
+    fn write_at<const QUEUES: bool>(&self, out: &mut Vec<u8>, start: usize) -> usize {
         const NUMBER: usize = Encoder::MOST_NUMBER;
         let marked: usize = self.marked.iter().map(|set| 1 + set.len()).sum();
         let numbers = self.threads.len() * (3 + MOST_NESTING)
@@ -760,7 +826,11 @@ impl State {
             + marked;
         let most = self.system.most_encoded() + numbers * NUMBER;
         Encoder::write_at(out, start, most, |to| {
-            self.system.encode_to(to);
+            if QUEUES {
+                self.system.encode_to(to);
+            } else {
+                self.system.encode_but_queues_to(to);
+            }
             to.locally(|to| self.threads.iter().for_each(|local| local.encode_to(to)));
             for handle in &self.variables[FIRST_VARIABLE..] {
                 to.number(handle.0.into());

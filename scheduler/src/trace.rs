@@ -175,6 +175,7 @@ impl<S: Sink> Observer for Tracer<'_, S> {
                 port,
                 packet,
                 at_head,
+                ..
             } => {
                 let change = if at_head {
                     Change::QueuedInFront

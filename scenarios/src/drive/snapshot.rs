@@ -289,6 +289,7 @@ fn restore_port(session: &mut Session, id: PortId, saved: SavedPort) -> Result<P
             port: id,
             packet,
             at_head: false,
+            place: port.queue.len() - 1,
         };
         session.watch.event(event);
     }

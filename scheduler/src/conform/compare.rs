@@ -1,6 +1,10 @@
 //! Compares what the model does with what was recorded.
 
-use super::recording::{Item, Kind, Recording};
+use super::{
+    node::{Order, Queue},
+    recording::{Item, Kind, Recording},
+    trail::Trail,
+};
 use crate::{
     program::{CallOp, Op},
     state::Watch,
@@ -17,6 +21,12 @@ pub(super) struct Compare<'a, O> {
     pub(super) prompt_ns: Option<u64>,
     /// Something happened that the recording does not have.
     pub(super) differs: bool,
+    /// What has happened before.
+    pub(super) trail: &'a mut Trail,
+    /// The queues of the node.
+    pub(super) queues: &'a mut Vec<Queue>,
+    /// What is known of them together.
+    pub(super) order: &'a mut Order,
     /// Who else watches.
     pub(super) observer: &'a mut O,
 }
@@ -43,6 +53,9 @@ impl<O: Observer> Observer for Compare<'_, O> {
     #[inline]
     fn event(&mut self, event: Event) {
         self.observer.event(event);
+        let dequeues = &self.recording.dequeues;
+        self.trail
+            .note(&event, dequeues, self.queues, self.order, self.observer);
     }
 
     #[inline]

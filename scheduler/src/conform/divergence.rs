@@ -2,8 +2,11 @@
 
 use super::{
     Verdict,
+    moves::{Move, Moves},
+    node::Node,
     recording::{Item, Kind, Recording, What},
-    search::{Move, Node, Search},
+    search::Frontier,
+    trail::Trail,
 };
 use crate::{
     program::{CallOp, Program},
@@ -18,6 +21,9 @@ pub struct Divergence {
     /// The first event of the recording that no schedule explains: its index, after the longest
     /// conforming prefix.
     pub event: usize,
+    /// No schedule gets farther: this was shown, too. Otherwise the states ran out before; that no
+    /// schedule explains the whole recording is certain in any case.
+    pub longest: bool,
     /// The thread that it is about.
     pub thread: Option<ThreadId>,
     /// What the recording did there.
@@ -32,47 +38,48 @@ pub struct Divergence {
     pub looked_at: u64,
 }
 
-impl<O: Observer> Search<'_, O> {
-    pub(super) fn diverged(&mut self) -> Verdict {
-        let mark = self.recording.marks[self.farthest.min(self.recording.marks.len() - 1)];
-        let (thread, recorded) = match mark.what {
-            What::Over(thread, item) => {
-                let name = self.program.thread_name(thread);
-                let item = &self.recording.items[thread.index()][item as usize];
-                (Some(thread), format!("{name}: {}", item.describe()))
-            }
-            What::Begins(thread) => (Some(thread), "a call began".into()),
-            What::Settled => (None, self.describe_stuck()),
-        };
-        let mut possible = Vec::new();
-        for node in &self.frontier {
-            for text in self.possibilities(node, mark.what) {
-                if !possible.contains(&text) {
-                    possible.push(text);
-                }
+/// Puts the divergence at this mark into words.
+pub(super) fn describe_at(
+    recording: &Recording<'_>,
+    frontier: Frontier,
+    farthest: usize,
+    longest: bool,
+    looked_at: u64,
+) -> Verdict {
+    let mark = recording.marks[farthest.min(recording.marks.len() - 1)];
+    let (thread, recorded) = match mark.what {
+        What::Over(thread, item) => {
+            let name = recording.program.thread_name(thread);
+            let item = &recording.items[thread.index()][item as usize];
+            (Some(thread), format!("{name}: {}", item.describe()))
+        }
+        What::Begins(thread) => (Some(thread), "a call began".into()),
+        What::Settled => (None, recording.describe_stuck()),
+    };
+    let mut possible = Vec::new();
+    for node in &frontier.nodes {
+        for text in recording.possibilities(node, mark.what) {
+            if !possible.contains(&text) {
+                possible.push(text);
             }
         }
-        let mut states: Vec<State> = Vec::new();
-        for node in self.frontier.drain(..) {
-            if !states.contains(&node.state) {
-                states.push(node.state);
-            }
-        }
-        Verdict::Diverges(Box::new(Divergence {
-            event: mark.event,
-            thread,
-            recorded,
-            possible,
-            states,
-            more_states: self.more_frontier,
-            looked_at: self.looked_at,
-        }))
     }
+    Verdict::Diverges(Box::new(Divergence {
+        event: mark.event,
+        longest,
+        thread,
+        recorded,
+        possible,
+        states: frontier.nodes.into_iter().map(|node| node.state).collect(),
+        more_states: frontier.more,
+        looked_at,
+    }))
+}
 
+impl Recording<'_> {
     /// The calls that never returned, in words.
     fn describe_stuck(&self) -> String {
         let stuck: Vec<String> = self
-            .recording
             .items
             .iter()
             .zip(&self.program.thread_names)
@@ -80,6 +87,7 @@ impl<O: Observer> Search<'_, O> {
                 Some(Item {
                     kind: Kind::Call { name: call, .. },
                     ended_ns: None,
+                    ..
                 }) => Some(format!("{name} never returned from {call}")),
                 _ => None,
             })
@@ -98,12 +106,15 @@ impl<O: Observer> Search<'_, O> {
             What::Over(thread, _) | What::Begins(thread) => Some(thread),
             What::Settled => None,
         };
-        for one in self.moves(node) {
+        let trail = Trail::new(&self.dequeues, node.state.system.semantics());
+        let mut moves = Moves::default();
+        self.moves(node, &trail, 0, &mut moves);
+        for one in moves.list {
             let Move::Choice(choice) = one else { continue };
             let mut after = node.clone();
             let mut listen = Listen {
                 program: self.program,
-                recording: self.recording,
+                recording: self,
                 done: &node.done,
                 target,
                 concerns: false,

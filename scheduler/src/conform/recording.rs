@@ -3,7 +3,7 @@
 //!
 //! Read once, checked as often as anyone likes: nothing here depends on the semantics.
 
-use super::{Options, Unfit, Verdict, search};
+use super::{Options, Unfit, Verdict, dequeues::Dequeues, search};
 use crate::{
     program::{Condition, Op, Program},
     state::State,
@@ -22,6 +22,10 @@ pub struct Recording<'p> {
     pub(super) items: Vec<Vec<Item>>,
     /// The events in the order of time; at the same time, begins come before ends.
     pub(super) marks: Vec<Mark>,
+    /// How many marks it usually takes from the begin of a call to its end, if it does not wait.
+    pub(super) usual_length: u32,
+    /// When each packet was dequeued.
+    pub(super) dequeues: Dequeues,
 }
 
 impl<'p> Recording<'p> {
@@ -96,6 +100,9 @@ impl<'p> Recording<'p> {
                             result: None,
                         },
                         ended_ns: None,
+                        turn: u32::MAX,
+                        begin: 0,
+                        over: u32::MAX,
                     });
                     continue;
                 }
@@ -106,6 +113,9 @@ impl<'p> Recording<'p> {
                     items[thread.index()].push(Item {
                         kind: Kind::Until,
                         ended_ns: None,
+                        turn: u32::MAX,
+                        begin: 0,
+                        over: u32::MAX,
                     });
                     continue;
                 }
@@ -115,6 +125,7 @@ impl<'p> Recording<'p> {
                         Some(Item {
                             kind: Kind::Call { result: place, .. },
                             ended_ns: ended_ns @ None,
+                            ..
                         }) => {
                             *place = Some(result.clone().into_owned());
                             *ended_ns = Some(at_ns);
@@ -132,6 +143,7 @@ impl<'p> Recording<'p> {
                         Some(Item {
                             kind: Kind::Until,
                             ended_ns: ended_ns @ None,
+                            ..
                         }) => *ended_ns = Some(at_ns),
                         // A condition that was so at once has no begin of its own.
                         _ => {
@@ -139,6 +151,9 @@ impl<'p> Recording<'p> {
                             items[thread.index()].push(Item {
                                 kind: Kind::Until,
                                 ended_ns: Some(at_ns),
+                                turn: u32::MAX,
+                                begin: 0,
+                                over: u32::MAX,
                             });
                         }
                     }
@@ -162,6 +177,9 @@ impl<'p> Recording<'p> {
                 items[thread.index()].push(Item {
                     kind,
                     ended_ns: Some(at_ns),
+                    turn: u32::MAX,
+                    begin: 0,
+                    over: u32::MAX,
                 });
             }
             last_ns[thread.index()] = at_ns;
@@ -178,9 +196,31 @@ impl<'p> Recording<'p> {
             };
             (mark.at_ns, order)
         });
+        let mut begun = vec![0; items.len()];
+        for (place, mark) in marks.iter().enumerate() {
+            // At most two marks for each of MOST_EVENTS events.
+            let place = place as u32;
+            match mark.what {
+                What::Begins(thread) => {
+                    let next = &mut begun[thread.index()];
+                    items[thread.index()][*next].begin = place;
+                    *next += 1;
+                }
+                What::Over(thread, item) => items[thread.index()][item as usize].over = place,
+                What::Settled => {}
+            }
+        }
+        let dequeues = Dequeues::read(program, &items, &marks);
+        dequeues.turns_by_end(|mark, turn| {
+            if let What::Over(thread, item) = marks[mark as usize].what {
+                items[thread.index()][item as usize].turn = turn;
+            }
+        });
         Ok(Self {
             program,
             private: private(program),
+            usual_length: usual_length(&items),
+            dequeues,
             items,
             marks,
         })
@@ -211,6 +251,12 @@ pub(super) struct Item {
     pub(super) kind: Kind,
     /// When it was over; `None` if it never was.
     pub(super) ended_ns: Option<u64>,
+    /// The place of its first packet in the order in which packets come: an estimate.
+    pub(super) turn: u32,
+    /// The mark at which it could begin.
+    pub(super) begin: u32,
+    /// The mark at which it is over; the greatest number if there is none.
+    pub(super) over: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -241,6 +287,20 @@ pub(super) enum What {
     Over(ThreadId, u32),
     /// Nothing happens any more.
     Settled,
+}
+
+/// The length of a call that is longer than every fourth, in marks.
+fn usual_length(items: &[Vec<Item>]) -> u32 {
+    let lengths = items
+        .iter()
+        .flatten()
+        .filter(|item| item.over != u32::MAX && matches!(item.kind, Kind::Call { .. }));
+    let mut lengths: Vec<u32> = lengths.map(|item| item.over - item.begin).collect();
+    let place = lengths.len() / 4;
+    match lengths.get_mut(place) {
+        Some(_) => *lengths.select_nth_unstable(place).1,
+        None => 0,
+    }
 }
 
 /// For each thread: does no program ask what it is doing, or do anything to it?

@@ -1,77 +1,21 @@
-//! The search itself: depth first, every state once.
+//! The search itself: depth first, no state twice.
 
 use super::{
-    Options, Verdict,
+    Options, STATES_PER_EVENT, Verdict,
     compare::Compare,
-    recording::{Kind, Recording, What},
+    divergence,
+    memo::Memo,
+    moves::{Move, Moves, leaves_quietly},
+    node::Node,
+    path::{Path, Step},
+    recording::{Recording, What},
+    trail::Trail,
 };
 use crate::{
-    program::{Condition, Op, Program},
-    state::{Choice, State, StepError, Watch},
+    program::{Op, Program},
+    state::{State, StepError, Watch},
 };
-use foldhash::quality::FixedState;
-use iocp_model::{Action, Api, Call, Frame, Observer, ThreadId, ThreadState, Timeout};
-use std::{collections::HashSet, hash::BuildHasher};
-
-/// A point of the search: the model's state, and how far it is in the recording.
-#[derive(Debug)]
-pub(super) struct Node {
-    pub(super) state: State,
-    /// Marks passed.
-    pub(super) mark: usize,
-    /// Items of each thread that have begun in the recording.
-    begun: Vec<u32>,
-    /// Items of each thread that are over in the model.
-    pub(super) done: Vec<u32>,
-    /// Hidden waits assumed so far.
-    hidden: u32,
-}
-
-impl Clone for Node {
-    fn clone(&self) -> Self {
-        Self {
-            state: self.state.clone(),
-            mark: self.mark,
-            begun: self.begun.clone(),
-            done: self.done.clone(),
-            hidden: self.hidden,
-        }
-    }
-
-    fn clone_from(&mut self, source: &Self) {
-        self.state.clone_from(&source.state);
-        self.mark = source.mark;
-        self.begun.clone_from(&source.begun);
-        self.done.clone_from(&source.done);
-        self.hidden = source.hidden;
-    }
-}
-
-/// What the search can do at a node.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Move {
-    Choice(Choice),
-    /// The thread blocks for a reason that the recording does not show.
-    Hide(ThreadId),
-    /// That reason is over.
-    Unhide(ThreadId),
-}
-
-pub(super) struct Search<'a, O> {
-    pub(super) program: &'a Program,
-    pub(super) recording: &'a Recording<'a>,
-    /// Nodes that are needed no more, for their memory.
-    spare: Vec<Node>,
-    options: Options,
-    observer: &'a mut O,
-    seen: HashSet<u128, FixedState>,
-    scratch: Vec<u8>,
-    pub(super) looked_at: u64,
-    /// The most marks that any schedule passed, and the states in which it did.
-    pub(super) farthest: usize,
-    pub(super) frontier: Vec<Node>,
-    pub(super) more_frontier: bool,
-}
+use iocp_model::{Action, Call, Observer, ThreadId, ThreadState, Timeout};
 
 /// Searches from this state on for a schedule that explains the recording.
 pub(super) fn run<O: Observer>(
@@ -80,32 +24,164 @@ pub(super) fn run<O: Observer>(
     observer: &mut O,
     state: State,
 ) -> Verdict {
-    let mut search = Search {
-        program: recording.program,
-        recording,
-        spare: Vec::new(),
-        options,
-        observer,
-        seen: HashSet::with_hasher(FixedState::with_seed(0)),
-        scratch: Vec::new(),
-        looked_at: 0,
-        farthest: 0,
-        frontier: Vec::new(),
-        more_frontier: false,
-    };
-    search.run(state)
+    let mut search = Search::new(recording, options, observer, state.clone());
+    let explained = search.run(Aim::Explain);
+    let (farthest, states) = (search.farthest, search.looked_at);
+    match explained {
+        Outcome::Reached => return Verdict::Conforms { states },
+        Outcome::OutOfBudget => {
+            return Verdict::NoVerdict {
+                states,
+                events: recording.marks[farthest].event,
+            };
+        }
+        Outcome::Refuted => {}
+    }
+    // It diverges. To find out where, what was refused since it leads nowhere is tried as well.
+    let mut longest = true;
+    let (mut farthest, mut looked_at) = (farthest, states);
+    if search.trail.has_met_doom() {
+        let mut search = Search::new(recording, options, observer, state.clone());
+        search.farthest = farthest;
+        longest = matches!(search.run(Aim::Farthest), Outcome::Refuted);
+        farthest = search.farthest;
+        looked_at += search.looked_at;
+    }
+    // Which states are the last that some schedule reaches is known only now. To copy them on the
+    // way would cost more than to go that way again.
+    let mut nobody = ();
+    let mut search = Search::new(recording, options, &mut nobody, state);
+    search.farthest = farthest;
+    if options.most_frontier > 0 {
+        search.run(Aim::Gather);
+    }
+    divergence::describe_at(recording, search.frontier, farthest, longest, looked_at)
 }
 
-impl<O: Observer> Search<'_, O> {
-    fn run(&mut self, state: State) -> Verdict {
-        let threads = self.program.threads.len();
-        let mut first = Node {
+/// What a search is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Aim {
+    /// An explanation of the whole recording.
+    Explain,
+    /// An explanation of as much of it as can be.
+    Farthest,
+    /// The states in which that ends.
+    Gather,
+}
+
+/// How a search ended.
+enum Outcome {
+    /// The whole recording is explained.
+    Reached,
+    /// There is nothing left to try.
+    Refuted,
+    /// There is, but not room.
+    OutOfBudget,
+}
+
+/// The states in which a schedule gets as far as any.
+#[derive(Default)]
+pub(super) struct Frontier {
+    pub(super) nodes: Vec<Node>,
+    /// There were more than were to be kept.
+    pub(super) more: bool,
+}
+
+struct Search<'a, O> {
+    program: &'a Program,
+    recording: &'a Recording<'a>,
+    options: Options,
+    observer: &'a mut O,
+    /// Where it begins.
+    state: State,
+    path: Path,
+    trail: Trail,
+    memo: Memo,
+    moves: Moves,
+    scratch: Vec<u8>,
+    looked_at: u64,
+    aim: Aim,
+    /// The most marks that any schedule passed.
+    farthest: usize,
+    /// The states in which they do, if they are gathered.
+    frontier: Frontier,
+}
+
+impl<'a, O: Observer> Search<'a, O> {
+    fn new(
+        recording: &'a Recording<'a>,
+        options: Options,
+        observer: &'a mut O,
+        state: State,
+    ) -> Self {
+        Self {
+            program: recording.program,
+            recording,
+            options,
+            observer,
+            path: Path::default(),
+            trail: Trail::new(&recording.dequeues, state.system.semantics()),
             state,
-            mark: 0,
-            begun: vec![0; threads],
-            done: vec![0; threads],
-            hidden: 0,
-        };
+            memo: Memo::default(),
+            moves: Moves::default(),
+            scratch: Vec::new(),
+            looked_at: 0,
+            aim: Aim::Explain,
+            farthest: 0,
+            frontier: Frontier::default(),
+        }
+    }
+
+    fn run(&mut self, aim: Aim) -> Outcome {
+        self.aim = aim;
+        let mut node = self.first();
+        self.path.begin(&node);
+        loop {
+            if self.advance(&mut node) {
+                return Outcome::Reached;
+            }
+            let credit = STATES_PER_EVENT.saturating_mul(self.farthest as u64);
+            if self.looked_at >= self.options.most_states.saturating_add(credit) {
+                return Outcome::OutOfBudget;
+            }
+            self.looked_at += 1;
+            if node.mark > self.farthest {
+                self.farthest = node.mark;
+                self.memo.forget();
+            }
+            self.list_moves(&node);
+            // Where only one thing can happen, the next node is as good as this one to see that it
+            // has been looked at.
+            let is_new = match self.moves.list.len() {
+                0 => false,
+                1 => true,
+                _ => self.memo.insert(node.hash(&mut self.scratch)),
+            };
+            if aim == Aim::Gather
+                && node.mark == self.farthest
+                && (is_new || self.moves.list.is_empty())
+                && !self.frontier.add(&node, self.options.most_frontier)
+            {
+                return Outcome::OutOfBudget;
+            }
+            let advanced = is_new && self.go_on(&mut node);
+            if !advanced && !self.go_back(&mut node) {
+                return Outcome::Refuted;
+            }
+        }
+    }
+
+    /// The mark that a node must be able to reach to be of use.
+    fn needed(&self) -> u32 {
+        match self.aim {
+            Aim::Explain => u32::MAX,
+            Aim::Farthest => self.farthest as u32 + 1,
+            Aim::Gather => self.farthest as u32,
+        }
+    }
+
+    fn first(&mut self) -> Node {
+        let mut first = Node::new(self.state.clone());
         // Threads that end before they do anything are over at once.
         for (index, thread) in first.state.system.threads().iter().enumerate() {
             if thread.state == ThreadState::Terminated {
@@ -118,64 +194,96 @@ impl<O: Observer> Search<'_, O> {
             now_ns: 0,
             prompt_ns: self.options.prompt_ns,
             differs: false,
+            trail: &mut self.trail,
+            queues: &mut first.queues,
+            order: &mut first.order,
             observer: &mut *self.observer,
         };
         // A computation that is not seen to end leads to a call, not to an error.
         let _ = skip_computations(self.program, &mut first.state, &mut compare);
-        // Nodes with the moves still to try there, the next one last.
-        let mut stack: Vec<(Node, Vec<Move>)> = Vec::new();
-        let mut next = Some(first);
-        loop {
-            let Some(mut node) = next.take().or_else(|| self.pop(&mut stack)) else {
-                return self.diverged();
-            };
-            if self.advance(&mut node) {
-                return Verdict::Conforms {
-                    states: self.looked_at,
-                };
-            }
-            if self.looked_at >= self.options.most_states {
-                return Verdict::NoVerdict {
-                    states: self.looked_at,
-                    events: self.recording.marks[self.farthest].event,
-                };
-            }
-            if self.is_new(&node) {
-                self.looked_at += 1;
-                self.note_frontier(&node);
-                let moves = self.moves(&node);
-                stack.push((node, moves));
-            } else {
-                self.spare.push(node);
-            }
-        }
+        first
     }
 
-    /// The next node to look at: the top of the stack after its next possible move.
-    fn pop(&mut self, stack: &mut Vec<(Node, Vec<Move>)>) -> Option<Node> {
+    fn list_moves(&mut self, node: &Node) {
+        let hidden_waits = self.options.hidden_waits;
+        self.recording
+            .moves(node, &self.trail, hidden_waits, &mut self.moves);
+    }
+
+    /// Takes the first of the moves that are listed, and leaves the others for later.
+    fn go_on(&mut self, node: &mut Node) -> bool {
+        let depth = self.path.depth();
+        self.path.keep(depth, node, &mut self.trail);
+        let taken = self.moves.list.len() - 1;
+        let next = self.moves.list[taken];
+        if taken > 0 {
+            self.path
+                .fork(depth, node, &self.moves.list, &mut self.trail);
+        }
+        self.take(node, next, taken)
+    }
+
+    /// Goes back to the last node at which something is left to try, and tries that. `false`: there
+    /// is none.
+    fn go_back(&mut self, node: &mut Node) -> bool {
+        while let Some(step) = self.path.pop() {
+            self.trail.forget_packets(step.packets as usize);
+            if step.taken == 0 {
+                continue;
+            }
+            let depth = self.path.depth();
+            if !self.path.return_to_fork(depth, node, &mut self.trail) {
+                self.replay(depth, node);
+            }
+            let taken = usize::from(step.taken) - 1;
+            let next = self.path.next_at_fork(taken);
+            if self.take(node, next, taken) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Makes a move, and notes it in the path.
+    fn take(&mut self, node: &mut Node, next: Move, taken: usize) -> bool {
+        let before = self.trail.packets();
+        let fits = self.advance_by(node, next);
+        self.path.push(Step {
+            packets: (self.trail.packets() - before) as u32,
+            // There are at most MOST_THREADS threads, and a few moves of each.
+            taken: taken as u16,
+        });
+        fits
+    }
+
+    /// Goes the path again from where a whole node was kept, up to this depth.
+    fn replay(&mut self, depth: usize, node: &mut Node) {
+        let mut at = self.path.rewind(depth, node, &mut self.trail);
         loop {
-            let (node, moves) = stack.last_mut()?;
-            let mut child = self.spare.pop();
-            let next = moves.pop();
-            if next.is_none() || moves.is_empty() {
-                // Nothing more is to be tried there: the node itself goes on, if at all.
-                let (node, _) = stack.pop()?;
-                self.spare.extend(child.replace(node));
-            } else if let Some(child) = &mut child {
-                child.clone_from(node);
-            } else {
-                child = Some(node.clone());
+            self.advance(node);
+            self.list_moves(node);
+            if self.moves.list.len() > 1 {
+                // What was forgotten of this node is known again.
+                self.memo.insert(node.hash(&mut self.scratch));
             }
-            let mut child = child?;
-            if next.is_some_and(|next| self.advance_by(&mut child, next)) {
-                return Some(child);
+            if at == depth {
+                self.path.fork(at, node, &self.moves.list, &mut self.trail);
+                return;
             }
-            self.spare.push(child);
+            self.path.keep(at, node, &mut self.trail);
+            let taken = usize::from(self.path.step(at).taken);
+            if taken > 0 {
+                self.path.fork(at, node, &self.moves.list, &mut self.trail);
+            }
+            let next = self.moves.list[taken];
+            let fits = self.advance_by(node, next);
+            debug_assert!(fits, "what was done once can be done again");
+            at += 1;
         }
     }
 
     /// Passes all marks that demand nothing; `true` if there are no others.
-    fn advance(&self, node: &mut Node) -> bool {
+    fn advance(&mut self, node: &mut Node) -> bool {
         while let Some(mark) = self.recording.marks.get(node.mark) {
             let satisfied = match mark.what {
                 What::Begins(thread) => {
@@ -183,7 +291,10 @@ impl<O: Observer> Search<'_, O> {
                     true
                 }
                 What::Over(thread, item) => node.done[thread.index()] > item,
-                What::Settled => self.is_settled(node, &self.moves(node)),
+                What::Settled => {
+                    self.list_moves(node);
+                    self.recording.is_settled(node, &self.moves.list)
+                }
             };
             if !satisfied {
                 return false;
@@ -191,129 +302,6 @@ impl<O: Observer> Search<'_, O> {
             node.mark += 1;
         }
         true
-    }
-
-    /// Is everything stuck that is stuck in the recording?
-    fn is_settled(&self, node: &Node, moves: &[Move]) -> bool {
-        let forced = |one: &Move| match one {
-            Move::Choice(Choice::Expire(_)) | Move::Hide(_) => false,
-            Move::Choice(_) | Move::Unhide(_) => true,
-        };
-        let all_over = node
-            .state
-            .system
-            .threads()
-            .iter()
-            .enumerate()
-            .all(|(index, thread)| {
-                let items = &self.recording.items[index];
-                let done = node.done[index] as usize;
-                // What never ended in the recording is open here, or its thread is no more.
-                thread.state == ThreadState::Terminated
-                    || items.len() == done
-                    || items[done].ended_ns.is_none()
-            });
-        all_over && !moves.iter().any(forced)
-    }
-
-    /// What can happen at a node, the likeliest last: calls in the order in which they began.
-    pub(super) fn moves(&self, node: &Node) -> Vec<Move> {
-        let mut choices = Vec::new();
-        node.state.choices(self.program, &mut choices);
-        let mut moves: Vec<Move> = choices
-            .into_iter()
-            .filter(|choice| self.fits(node, *choice) && self.is_due(node, *choice))
-            .map(Move::Choice)
-            .collect();
-        moves.sort_by_key(|one| match one {
-            Move::Choice(Choice::Step(thread)) => {
-                std::cmp::Reverse((1, self.ends_ns(node, *thread)))
-            }
-            // Going on comes before anything new; time runs out as late as it can.
-            Move::Choice(Choice::Return(..) | Choice::Suspend(_)) => std::cmp::Reverse((0, 0)),
-            _ => std::cmp::Reverse((2, 0)),
-        });
-        if node.hidden < self.options.hidden_waits {
-            let hides = node.state.system.thread_ids().filter(|&thread| {
-                let object = node.state.system.thread(thread);
-                object.can_call() && object.port.is_some()
-            });
-            // Assumed only when nothing else is left to try.
-            moves.splice(0..0, hides.map(Move::Hide));
-        }
-        // No program makes this call: these are the waits that were assumed.
-        let hidden = node.state.system.thread_ids().filter(|&thread| {
-            matches!(node.state.system.thread(thread).frame, Frame::Wait(wait)
-                if wait.api == Api::WaitOutside)
-        });
-        moves.extend(hidden.map(Move::Unhide));
-        moves
-    }
-
-    /// A step that is nobody else's business is left until the recording demands its end: it makes
-    /// no difference which of the others' steps come before it.
-    fn is_due(&self, node: &Node, choice: Choice) -> bool {
-        let demanded = self.recording.marks.get(node.mark).map(|mark| mark.what);
-        let Some(What::Over(demanded, _)) = demanded else {
-            return true;
-        };
-        let is_local = |thread| self.is_local(node, thread);
-        demanded == choice.thread() || !is_local(demanded) && !is_local(choice.thread())
-    }
-
-    /// Is the next step of this thread nobody else's business?
-    fn is_local(&self, node: &Node, thread: ThreadId) -> bool {
-        let joined = node.state.system.thread(thread).port.is_some();
-        let is_local = match node.state.op(self.program, thread) {
-            Op::Mark { .. } => true,
-            Op::Call(op) => op.call.api() == Api::Sleep && !joined,
-            _ => false,
-        };
-        is_local
-            && self.recording.private[thread.index()]
-            && leaves_quietly(self.program, &node.state, thread)
-    }
-
-    /// When the next item of a thread was over, as a guess at when it happened.
-    fn ends_ns(&self, node: &Node, thread: ThreadId) -> u64 {
-        let items = &self.recording.items[thread.index()];
-        items
-            .get(node.done[thread.index()] as usize)
-            .and_then(|item| item.ended_ns)
-            .unwrap_or(u64::MAX / 2)
-    }
-
-    /// Can this choice be part of an explanation?
-    fn fits(&self, node: &Node, choice: Choice) -> bool {
-        let thread = choice.thread();
-        let index = thread.index();
-        let item = self.recording.items[index].get(node.done[index] as usize);
-        let op = node.state.op(self.program, thread);
-        match choice {
-            Choice::Step(_) if matches!(op, Op::Compute(_)) => true,
-            Choice::Step(_) => {
-                if node.done[index] >= node.begun[index] {
-                    return false;
-                }
-                match (op, item.map(|item| &item.kind)) {
-                    (Op::Call(op), Some(Kind::Call { name, .. })) => op.call.api().name() == name,
-                    (Op::Until(..), Some(Kind::Until)) | (Op::End, Some(Kind::Ends)) => true,
-                    (Op::Add { .. } | Op::Mark { .. } | Op::Complete { .. }, Some(Kind::Does)) => {
-                        true
-                    }
-                    _ => false,
-                }
-            }
-            // It returns then; what with, the model says.
-            Choice::Expire(_) => matches!(
-                item.map(|item| &item.kind),
-                Some(Kind::Call {
-                    result: Some(_),
-                    ..
-                })
-            ),
-            Choice::Return(..) | Choice::Suspend(_) => true,
-        }
     }
 
     /// Makes a move; says whether what happens in it is what the recording shows.
@@ -329,6 +317,9 @@ impl<O: Observer> Search<'_, O> {
             now_ns,
             prompt_ns: self.options.prompt_ns,
             differs: false,
+            trail: &mut self.trail,
+            queues: &mut node.queues,
+            order: &mut node.order,
             observer: &mut *self.observer,
         };
         let taken = match next {
@@ -346,36 +337,24 @@ impl<O: Observer> Search<'_, O> {
         };
         let taken =
             taken.and_then(|()| skip_computations(self.program, &mut node.state, &mut compare));
-        taken.is_ok() && !compare.differs
+        let fits = taken.is_ok() && !compare.differs;
+        // What was marked changes nothing that happens, and would be copied again and again.
+        node.state.marked.iter_mut().for_each(Vec::clear);
+        fits && node.order.doom >= self.needed()
     }
+}
 
-    /// Has this node not been looked at before?
-    fn is_new(&mut self, node: &Node) -> bool {
-        self.scratch.clear();
-        self.scratch
-            .extend_from_slice(&(node.mark as u64).to_le_bytes());
-        self.scratch.extend_from_slice(&node.hidden.to_le_bytes());
-        for done in &node.done {
-            self.scratch.extend_from_slice(&done.to_le_bytes());
+impl Frontier {
+    /// Adds a node; `false` if there is no room for it.
+    fn add(&mut self, node: &Node, most: usize) -> bool {
+        if self.nodes.iter().any(|known| known.state == node.state) {
+            return true;
         }
-        node.state.encode(&mut self.scratch);
-        let half = |seed| u128::from(FixedState::with_seed(seed).hash_one(&self.scratch));
-        self.seen.insert(half(1) << 64 | half(2))
-    }
-
-    fn note_frontier(&mut self, node: &Node) {
-        if node.mark > self.farthest {
-            self.farthest = node.mark;
-            self.frontier.clear();
-            self.more_frontier = false;
+        self.more = self.nodes.len() == most;
+        if !self.more {
+            self.nodes.push(node.clone());
         }
-        if node.mark == self.farthest {
-            if self.frontier.len() < self.options.most_frontier {
-                self.frontier.push(node.clone());
-            } else {
-                self.more_frontier = true;
-            }
-        }
+        !self.more
     }
 }
 
@@ -395,27 +374,6 @@ fn skip_computations<O: Observer>(
         }
     }
     Ok(())
-}
-
-/// Is it all the same to the other threads when this one leaves the op at which it rests? It is not
-/// if a branch then looks at a shared counter, or if the thread ends.
-fn leaves_quietly(program: &Program, state: &State, thread: ThreadId) -> bool {
-    fn reads_counter(test: &Condition) -> bool {
-        match test {
-            Condition::Counter(..) => true,
-            Condition::All(all) => all.iter().any(reads_counter),
-            _ => false,
-        }
-    }
-    let code = program.code(thread);
-    let mut local = state.threads[thread.index()];
-    local.at += 1;
-    let mut quiet = true;
-    let rests = local.follow(code, |_, test| {
-        quiet &= !reads_counter(test);
-        state.holds(thread, test)
-    });
-    quiet && rests && !matches!(code.ops[local.at as usize], Op::End)
 }
 
 impl State {

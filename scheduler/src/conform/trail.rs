@@ -1,0 +1,160 @@
+//! What has happened on the way to the node that is looked at: what is needed to go back.
+
+use super::{
+    dequeues::{Dequeues, Look, Span},
+    node::{Order, Queue},
+};
+use iocp_model::{Event, Mutant, Mutants, Observer, Packet, QueueChange, Semantics};
+use std::collections::VecDeque;
+
+/// What has happened on the way.
+#[derive(Debug)]
+pub(super) struct Trail {
+    /// How many packets of each look have come to a port.
+    come: Vec<u32>,
+    /// Their looks, in the order in which they came.
+    looks: Vec<Look>,
+    /// How the queues have changed, from some step on.
+    changes: VecDeque<QueueChange>,
+    /// Changes that are forgotten.
+    forgotten: u64,
+    /// Packets leave in the order in which they came, and the recording has them all.
+    in_order: bool,
+    /// The mutants without which that holds.
+    mutants: Mutants,
+    /// The observer has been told of them, since it made a difference.
+    told: bool,
+}
+
+impl Trail {
+    pub(super) fn new(dequeues: &Dequeues, semantics: &Semantics) -> Self {
+        let disorders = |mutant: &Mutant| !semantics.with(*mutant).takes_in_order();
+        Self {
+            come: vec![0; dequeues.looks()],
+            looks: Vec::new(),
+            changes: VecDeque::new(),
+            forgotten: 0,
+            in_order: dequeues.complete && semantics.takes_in_order(),
+            mutants: Mutant::all().filter(disorders).collect(),
+            told: false,
+        }
+    }
+
+    /// How many packets of this look have come.
+    pub(super) fn come(&self, look: Look) -> u32 {
+        self.come[look as usize]
+    }
+
+    /// How many packets have come in all.
+    pub(super) fn packets(&self) -> usize {
+        self.looks.len()
+    }
+
+    /// As many of the packets that came last had not come after all.
+    pub(super) fn forget_packets(&mut self, packets: usize) {
+        let left = self.looks.len() - packets;
+        for look in self.looks.drain(left..) {
+            self.come[look as usize] -= 1;
+        }
+    }
+
+    /// How many changes there have been.
+    pub(super) fn changes(&self) -> u64 {
+        self.forgotten + self.changes.len() as u64
+    }
+
+    /// Takes the changes out that came after so many.
+    pub(super) fn changes_since(
+        &mut self,
+        changes: u64,
+    ) -> impl DoubleEndedIterator<Item = QueueChange> + '_ {
+        let from = (changes - self.forgotten) as usize;
+        self.changes.drain(from..)
+    }
+
+    /// Nobody will go back to before so many changes.
+    pub(super) fn forget_changes(&mut self, changes: u64) {
+        let gone = (changes - self.forgotten) as usize;
+        self.changes.drain(..gone);
+        self.forgotten = changes;
+    }
+
+    /// Notes an event.
+    #[inline]
+    pub(super) fn note<O: Observer>(
+        &mut self,
+        event: &Event,
+        dequeues: &Dequeues,
+        queues: &mut Vec<Queue>,
+        order: &mut Order,
+        observer: &mut O,
+    ) {
+        if let Some(change) = QueueChange::of(event) {
+            self.changes.push_back(change);
+            let (QueueChange::Joined(port, ..) | QueueChange::Left(port, _)) = change;
+            if queues.len() <= port.index() {
+                queues.resize(port.index() + 1, Queue::default());
+            }
+            let queue = &mut queues[port.index()];
+            queue.hash.change(&change);
+            if let QueueChange::Joined(_, packet, _) = change {
+                let span = self.comes(&packet, dequeues);
+                if self.in_order {
+                    self.joins(span, dequeues, queue, order, observer);
+                }
+            }
+        } else if let Event::HandedOff { packet, .. } = event {
+            self.comes(packet, dequeues);
+        }
+    }
+
+    /// A packet comes to a port. When does it leave?
+    fn comes(&mut self, packet: &Packet, dequeues: &Dequeues) -> Span {
+        let Some(look) = dequeues.look(packet) else {
+            return Span::NEVER;
+        };
+        let before = self.come[look as usize];
+        self.come[look as usize] += 1;
+        self.looks.push(look);
+        dequeues.span(look, before)
+    }
+
+    /// A packet of this span joins a queue. It stands behind all that have come and before all that
+    /// have not. If one before it is dequeued later, or one behind it earlier, the recording cannot
+    /// be followed beyond the end of the earlier dequeue.
+    fn joins<O: Observer>(
+        &mut self,
+        span: Span,
+        dequeues: &Dequeues,
+        queue: &mut Queue,
+        order: &mut Order,
+        observer: &mut O,
+    ) {
+        let mut doom = u32::MAX;
+        if span.end < queue.latest_begin {
+            doom = span.end;
+        }
+        queue.latest_begin = queue.latest_begin.max(span.begin);
+        if dequeues.one_queue {
+            order.missing = dequeues.first_missing(order.missing, &self.come);
+            let end = dequeues.end_at(order.missing);
+            if end < span.begin {
+                doom = doom.min(end);
+            }
+        }
+        if doom < order.doom {
+            order.doom = doom;
+            if !self.told {
+                self.told = true;
+                self.mutants
+                    .iter()
+                    .for_each(|mutant| observer.mutant(mutant));
+            }
+        }
+    }
+
+    /// Was a node met from which the recording cannot be followed to its end?
+    pub(super) fn has_met_doom(&self) -> bool {
+        self.told
+    }
+}
