@@ -53,6 +53,9 @@ pub struct Options {
     pub hidden_waits: u32,
     /// The most states to keep of those in which a divergence was met.
     pub most_frontier: usize,
+    /// Neither look ahead in the recording nor forget anything: slower, and the same answer. It is
+    /// there to test just that.
+    pub plain: bool,
 }
 
 /// How many states may be looked at for each event that is explained, beside
@@ -66,6 +69,7 @@ impl Default for Options {
             prompt_ns: Some(250_000_000),
             hidden_waits: 0,
             most_frontier: 64,
+            plain: false,
         }
     }
 }

@@ -278,17 +278,75 @@ fn an_observer_sees_the_steps_of_the_search() {
     assert_eq!((wine.events, wine.rules), (0, 0));
 }
 
+/// A check looks ahead and forgets; one that does neither says the same, and stops at the same
+/// event.
+#[test]
+fn looking_ahead_and_forgetting_change_no_answer() {
+    let plain = conform::Options {
+        plain: true,
+        ..conform::Options::default()
+    };
+    let [mut conform, mut diverge] = [0; 2];
+    let mut compare = |seed: u64, program: &Program, profile: &Profile, trace: &Trace| {
+        let read = Recording::read(program, trace).unwrap();
+        let mut check = |options| read.check(profile.semantics, options, &mut ()).unwrap();
+        let told = format!("seed {seed} under {}", profile.name);
+        match (check(conform::Options::default()), check(plain)) {
+            (Verdict::Conforms { .. }, Verdict::Conforms { .. }) => conform += 1,
+            (Verdict::Diverges(one), Verdict::Diverges(other)) => {
+                assert!(one.longest && other.longest, "{told}");
+                assert_eq!(one.event, other.event, "{told}\n{}", lines(trace));
+                diverge += 1;
+            }
+            (Verdict::NoVerdict { .. }, _) | (_, Verdict::NoVerdict { .. }) => {}
+            (one, other) => panic!("{told}: {one:?}, plain {other:?}\n{}", lines(trace)),
+        }
+    };
+    for seed in 0..700 {
+        let program = Program::compile(&generate::workload(seed, &Shape::default())).unwrap();
+        let trace = recording(&program, &profile(seed), seed);
+        for profile in Profile::ALL {
+            compare(seed, &program, profile, &trace);
+        }
+        let places = packets(&trace);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let [Some(&one), Some(&other)] = [(); 2].map(|()| places.choose(&mut rng)) else {
+            continue;
+        };
+        if let (Some(first), Some(second)) = (key(&trace, one), key(&trace, other)) {
+            let mut changed = trace.clone();
+            change(&mut changed, one, |result| result.packets[0].key = second);
+            change(&mut changed, other, |result| result.packets[0].key = first);
+            compare(seed, &program, &profile(seed), &changed);
+        }
+        let mut changed = trace.clone();
+        change(&mut changed, one, |result| {
+            result.packets[0].key = Number(77)
+        });
+        compare(seed, &program, &profile(seed), &changed);
+    }
+    println!("{conform} conform, {diverge} diverge");
+    assert!(conform > 700 && diverge > 700);
+}
+
 #[test]
 fn a_check_without_end_gives_no_verdict() {
+    // Nothing tells the packets apart, and the last of them went to nobody.
     let program = busy(420);
-    let trace = recording(&program, &Profile::default(), 1);
+    let mut trace = recording(&program, &Profile::default(), 1);
+    let last = packets(&trace).pop().unwrap();
+    change(&mut trace, last, |result| {
+        result.packets[0].key = Number(77)
+    });
     let options = conform::Options {
-        most_states: 500,
+        most_states: 0,
         ..conform::Options::default()
     };
     let verdict = conform::check(&program, Profile::default().semantics, &trace, options).unwrap();
-    assert!(
-        matches!(verdict, Verdict::NoVerdict { states: 500, .. }),
-        "{verdict:?}"
-    );
+    println!("{verdict:?}");
+    let Verdict::NoVerdict { states, events } = verdict else {
+        panic!("{verdict:?}")
+    };
+    let most = conform::STATES_PER_EVENT * trace.events.len() as u64 * 2;
+    assert!(states <= most && events <= last, "{verdict:?}");
 }

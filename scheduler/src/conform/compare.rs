@@ -1,7 +1,7 @@
 //! Compares what the model does with what was recorded.
 
 use super::{
-    node::{Order, Queue},
+    node::{Order, QueueHash},
     recording::{Item, Kind, Recording},
     trail::Trail,
 };
@@ -23,9 +23,9 @@ pub(super) struct Compare<'a, O> {
     pub(super) differs: bool,
     /// What has happened before.
     pub(super) trail: &'a mut Trail,
-    /// The queues of the node.
-    pub(super) queues: &'a mut Vec<Queue>,
-    /// What is known of them together.
+    /// The hashes of the queues.
+    pub(super) queues: &'a mut Vec<QueueHash>,
+    /// What is known of the order in which packets come.
     pub(super) order: &'a mut Order,
     /// Who else watches.
     pub(super) observer: &'a mut O,

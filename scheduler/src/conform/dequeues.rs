@@ -31,10 +31,8 @@ pub(super) struct Dequeues {
     /// The packets in the order in which their dequeues were over: the look, and how many of that
     /// look come before.
     by_end: Vec<(Look, u32)>,
-    /// Every packet that left a queue is in the recording.
-    pub(super) complete: bool,
-    /// There is one port at most, so that all packets that look the same were in one queue.
-    pub(super) one_queue: bool,
+    /// There is one port, and every packet that left its queue is in the recording.
+    pub(super) tell_order: bool,
 }
 
 /// The marks between which a packet left its queue.
@@ -131,8 +129,7 @@ impl Dequeues {
             ends: sorted(|one| one.2),
             looks,
             places,
-            complete: settled && !loses,
-            one_queue: program.port_names.len() == 1 && !creates,
+            tell_order: program.port_names.len() == 1 && !creates && !loses && settled,
         }
     }
 
@@ -148,24 +145,13 @@ impl Dequeues {
     }
 
     /// When the packet left that came after so many of its look. Right where packets leave in the
-    /// order in which they came, if the recording is [complete](Self::complete).
+    /// order in which they came, if the recording [tells the order](Self::tell_order).
     pub(super) fn span(&self, look: Look, before: u32) -> Span {
-        let (first, behind) = (
-            self.places[look as usize] as usize,
-            self.places[look as usize + 1] as usize,
-        );
-        if !self.one_queue {
-            // Any of them.
-            return Span {
-                begin: self.begins[first],
-                end: self.ends[behind - 1],
-            };
-        }
-        let place = first + before as usize;
-        if place < behind {
+        let place = self.places[look as usize] + before;
+        if place < self.places[look as usize + 1] {
             Span {
-                begin: self.begins[place],
-                end: self.ends[place],
+                begin: self.begins[place as usize],
+                end: self.ends[place as usize],
             }
         } else {
             Span::NEVER
@@ -180,7 +166,7 @@ impl Dequeues {
         from + rest.iter().take_while(|packet| has_come(packet)).count() as u32
     }
 
-    /// When the packet at this place is dequeued at the latest. All have to stand in one queue.
+    /// When the packet at this place is dequeued at the latest.
     pub(super) fn end_at(&self, place: u32) -> u32 {
         match self.by_end.get(place as usize) {
             Some(&(look, before)) => self.ends[(self.places[look as usize] + before) as usize],
@@ -190,7 +176,7 @@ impl Dequeues {
 
     /// A guess at when the packet leaves that comes next: after so many of its look, at this mark.
     pub(super) fn guess(&self, look: Look, before: u32, mark: usize) -> u32 {
-        if self.one_queue {
+        if self.tell_order {
             return self.span(look, before).end;
         }
         let range = self.places[look as usize] as usize..self.places[look as usize + 1] as usize;

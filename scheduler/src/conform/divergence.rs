@@ -106,7 +106,7 @@ impl Recording<'_> {
             What::Over(thread, _) | What::Begins(thread) => Some(thread),
             What::Settled => None,
         };
-        let trail = Trail::new(&self.dequeues, node.state.system.semantics());
+        let trail = Trail::new(&self.dequeues, node.state.system.semantics(), true);
         let mut moves = Moves::default();
         self.moves(node, &trail, 0, &mut moves);
         for one in moves.list {

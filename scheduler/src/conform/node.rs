@@ -17,19 +17,10 @@ pub(super) struct Node {
     pub(super) done: Vec<u32>,
     /// Hidden waits assumed so far.
     pub(super) hidden: u32,
-    /// What is known of each port's queue.
-    pub(super) queues: Vec<Queue>,
-    /// What is known of all queues together.
+    /// For each port, a hash of the packets in its queue, in their order.
+    pub(super) queues: Vec<QueueHash>,
+    /// What is known of the order in which packets come.
     pub(super) order: Order,
-}
-
-/// What is known of a queue beside what is in it.
-#[derive(Clone, Copy, Default, Debug)]
-pub(super) struct Queue {
-    /// A hash of the packets in it, in their order.
-    pub(super) hash: QueueHash,
-    /// Of the dequeues of the packets queued so far, the latest begin: a mark.
-    pub(super) latest_begin: u32,
 }
 
 /// What is known of the order in which packets come.
@@ -71,7 +62,7 @@ impl Node {
             begun: vec![0; threads],
             done: vec![0; threads],
             hidden: 0,
-            queues: vec![Queue::default(); ports],
+            queues: vec![QueueHash::default(); ports],
             order: Order {
                 doom: u32::MAX,
                 missing: 0,
@@ -127,7 +118,7 @@ impl Node {
             put(&done.to_le_bytes());
         }
         for queue in &self.queues {
-            put(&queue.hash.value().to_le_bytes());
+            put(&queue.value().to_le_bytes());
         }
         let end = self.state.encode_but_queues_at(scratch, end);
         let half = |seed| u128::from(FixedState::with_seed(seed).hash_one(&scratch[..end]));

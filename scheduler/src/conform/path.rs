@@ -35,10 +35,10 @@ struct Whole {
     node: Node,
 }
 
-/// The most forks.
-const MOST_FORKS: usize = 256;
+/// The most forks. These are small where assertions are on, so that tests get to what comes then.
+const MOST_FORKS: usize = if cfg!(debug_assertions) { 6 } else { 256 };
 /// Steps from one whole node to the next, at the least.
-const STEPS_APART: usize = 1024;
+const STEPS_APART: usize = if cfg!(debug_assertions) { 16 } else { 1024 };
 
 /// The way from the start.
 #[derive(Default, Debug)]
@@ -48,11 +48,14 @@ pub(super) struct Path {
     wholes: Vec<Whole>,
     /// Forks that are needed no more, for their memory.
     spare: Vec<Fork>,
+    /// Forget no fork.
+    plain: bool,
 }
 
 impl Path {
     /// Begins here.
-    pub(super) fn begin(&mut self, node: &Node) {
+    pub(super) fn begin(&mut self, node: &Node, plain: bool) {
+        self.plain = plain;
         let node = node.clone();
         self.wholes.push(Whole { depth: 0, node });
     }
@@ -81,7 +84,7 @@ impl Path {
 
     /// Keeps a node at which something is left to try.
     pub(super) fn fork(&mut self, depth: usize, node: &Node, moves: &[Move], trail: &mut Trail) {
-        if self.forks.len() == MOST_FORKS {
+        if self.forks.len() >= MOST_FORKS && !self.plain {
             self.spare.extend(self.forks.pop_front());
             self.forget_changes(trail);
         }
@@ -132,7 +135,8 @@ impl Path {
 
     /// Keeps the whole node, if it is time to.
     pub(super) fn keep(&mut self, depth: usize, node: &Node, trail: &mut Trail) {
-        if depth < self.wholes[self.wholes.len() - 1].depth + STEPS_APART {
+        let last = self.wholes[self.wholes.len() - 1].depth;
+        if depth < last + STEPS_APART || self.plain {
             return;
         }
         let mut spare = None;

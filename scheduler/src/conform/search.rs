@@ -120,7 +120,7 @@ impl<'a, O: Observer> Search<'a, O> {
             options,
             observer,
             path: Path::default(),
-            trail: Trail::new(&recording.dequeues, state.system.semantics()),
+            trail: Trail::new(&recording.dequeues, state.system.semantics(), options.plain),
             state,
             memo: Memo::default(),
             moves: Moves::default(),
@@ -135,7 +135,7 @@ impl<'a, O: Observer> Search<'a, O> {
     fn run(&mut self, aim: Aim) -> Outcome {
         self.aim = aim;
         let mut node = self.first();
-        self.path.begin(&node);
+        self.path.begin(&node, self.options.plain);
         loop {
             if self.advance(&mut node) {
                 return Outcome::Reached;
@@ -147,7 +147,9 @@ impl<'a, O: Observer> Search<'a, O> {
             self.looked_at += 1;
             if node.mark > self.farthest {
                 self.farthest = node.mark;
-                self.memo.forget();
+                if !self.options.plain {
+                    self.memo.forget();
+                }
             }
             self.list_moves(&node);
             // Where only one thing can happen, the next node is as good as this one to see that it

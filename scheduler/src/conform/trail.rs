@@ -2,7 +2,7 @@
 
 use super::{
     dequeues::{Dequeues, Look, Span},
-    node::{Order, Queue},
+    node::{Order, QueueHash},
 };
 use iocp_model::{Event, Mutant, Mutants, Observer, Packet, QueueChange, Semantics};
 use std::collections::VecDeque;
@@ -27,14 +27,14 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    pub(super) fn new(dequeues: &Dequeues, semantics: &Semantics) -> Self {
+    pub(super) fn new(dequeues: &Dequeues, semantics: &Semantics, plain: bool) -> Self {
         let disorders = |mutant: &Mutant| !semantics.with(*mutant).takes_in_order();
         Self {
             come: vec![0; dequeues.looks()],
             looks: Vec::new(),
             changes: VecDeque::new(),
             forgotten: 0,
-            in_order: dequeues.complete && semantics.takes_in_order(),
+            in_order: dequeues.tell_order && semantics.takes_in_order() && !plain,
             mutants: Mutant::all().filter(disorders).collect(),
             told: false,
         }
@@ -85,7 +85,7 @@ impl Trail {
         &mut self,
         event: &Event,
         dequeues: &Dequeues,
-        queues: &mut Vec<Queue>,
+        queues: &mut Vec<QueueHash>,
         order: &mut Order,
         observer: &mut O,
     ) {
@@ -93,14 +93,13 @@ impl Trail {
             self.changes.push_back(change);
             let (QueueChange::Joined(port, ..) | QueueChange::Left(port, _)) = change;
             if queues.len() <= port.index() {
-                queues.resize(port.index() + 1, Queue::default());
+                queues.resize(port.index() + 1, QueueHash::default());
             }
-            let queue = &mut queues[port.index()];
-            queue.hash.change(&change);
+            queues[port.index()].change(&change);
             if let QueueChange::Joined(_, packet, _) = change {
                 let span = self.comes(&packet, dequeues);
                 if self.in_order {
-                    self.joins(span, dequeues, queue, order, observer);
+                    self.joins(span, dequeues, order, observer);
                 }
             }
         } else if let Event::HandedOff { packet, .. } = event {
@@ -119,31 +118,19 @@ impl Trail {
         dequeues.span(look, before)
     }
 
-    /// A packet of this span joins a queue. It stands behind all that have come and before all that
-    /// have not. If one before it is dequeued later, or one behind it earlier, the recording cannot
-    /// be followed beyond the end of the earlier dequeue.
+    /// A packet of this span joins the queue, before all that have not come yet. If one of those is
+    /// dequeued earlier, the recording cannot be followed beyond the end of that dequeue.
     fn joins<O: Observer>(
         &mut self,
         span: Span,
         dequeues: &Dequeues,
-        queue: &mut Queue,
         order: &mut Order,
         observer: &mut O,
     ) {
-        let mut doom = u32::MAX;
-        if span.end < queue.latest_begin {
-            doom = span.end;
-        }
-        queue.latest_begin = queue.latest_begin.max(span.begin);
-        if dequeues.one_queue {
-            order.missing = dequeues.first_missing(order.missing, &self.come);
-            let end = dequeues.end_at(order.missing);
-            if end < span.begin {
-                doom = doom.min(end);
-            }
-        }
-        if doom < order.doom {
-            order.doom = doom;
+        order.missing = dequeues.first_missing(order.missing, &self.come);
+        let end = dequeues.end_at(order.missing);
+        if end < span.begin && end < order.doom {
+            order.doom = end;
             if !self.told {
                 self.told = true;
                 self.mutants
