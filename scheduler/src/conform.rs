@@ -30,6 +30,7 @@ mod path;
 mod rank;
 mod recording;
 mod search;
+mod spans;
 mod trail;
 
 pub use divergence::{Divergence, describe};

@@ -9,7 +9,7 @@ use crate::{
     program::{Op, Program},
     state::{Last, Local, Word},
 };
-use iocp_model::Packet;
+use iocp_model::{Call, Packet};
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 /// A post, as recorded.
@@ -20,14 +20,19 @@ pub(super) struct Post {
     pub(super) over: u32,
 }
 
-/// What a thread posted: its program, followed with the results of its calls. As far as that can be
-/// told: what depends on others ends it.
-pub(super) fn posts(program: &Program, thread: usize, items: &[Item]) -> Vec<Post> {
+/// Appends what a thread posted: its program, followed with the results of its calls. As far as that
+/// can be told, what depends on others ends it. Says whether it is all that the thread did, and no
+/// packet can have come in another way.
+pub(super) fn posts(
+    program: &Program,
+    thread: usize,
+    items: &[Item],
+    posts: &mut Vec<Post>,
+) -> bool {
     let code = &program.codes[program.threads[thread].code];
-    let mut posts = Vec::new();
     let mut local = Local::default();
     let mut items = items.iter();
-    let mut told = true;
+    let [mut told, mut all] = [true; 2];
     loop {
         let rests = local.follow(code, |last, test| {
             last.holds(test).unwrap_or_else(|| {
@@ -36,16 +41,18 @@ pub(super) fn posts(program: &Program, thread: usize, items: &[Item]) -> Vec<Pos
             })
         });
         if !rests || !told {
-            return posts;
+            return false;
         }
         match &code.ops[local.at as usize] {
             Op::Compute(_) => {}
-            Op::End => return posts,
+            Op::End => return all,
             Op::Call(op) => {
                 let Some(item) = items.next() else {
-                    return posts;
+                    return all;
                 };
+                all &= is_plain(&op.call);
                 if let Some(packet) = op.packet() {
+                    all &= succeeds(item);
                     posts.push(Post {
                         packet: Packet {
                             key: local.numbered(op, packet.key),
@@ -60,7 +67,7 @@ pub(super) fn posts(program: &Program, thread: usize, items: &[Item]) -> Vec<Pos
                     ..
                 } = &item.kind
                 else {
-                    return posts;
+                    return all;
                 };
                 if sets_result(&op.call) {
                     local.last = Last {
@@ -71,11 +78,34 @@ pub(super) fn posts(program: &Program, thread: usize, items: &[Item]) -> Vec<Pos
             }
             _ => {
                 if items.next().is_none() {
-                    return posts;
+                    return all;
                 }
             }
         }
         local.at += 1;
+    }
+}
+
+/// Has it no effect on a port but by a packet that it posts or takes?
+fn is_plain(call: &Call) -> bool {
+    matches!(
+        call,
+        Call::GetQueuedCompletionStatus { .. }
+            | Call::GetQueuedCompletionStatusEx { .. }
+            | Call::NtRemoveIoCompletion { .. }
+            | Call::NtRemoveIoCompletionEx { .. }
+            | Call::PostQueuedCompletionStatus { .. }
+            | Call::NtSetIoCompletion { .. }
+            | Call::NtSetIoCompletionEx { .. }
+            | Call::Sleep { .. }
+    )
+}
+
+/// Did it succeed, or not return?
+fn succeeds(item: &Item) -> bool {
+    match &item.kind {
+        Kind::Call { result, .. } => result.as_ref().is_none_or(|result| result.success),
+        _ => false,
     }
 }
 

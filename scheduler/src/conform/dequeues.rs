@@ -2,11 +2,13 @@
 //!
 //! Packets that look the same cannot be told apart. But where packets leave a queue in the order in
 //! which they came, the n-th of them to come is the n-th to leave, and it cannot leave before the
-//! n-th of their dequeues began, nor after the n-th of them, by their ends, was over.
+//! n-th of their dequeues began, nor after the n-th of them, by their ends, was over. The same holds
+//! of the posts, where the programs tell what was posted.
 
 use super::{
     arrivals::{self, Passage, Post},
     recording::{Item, Kind, Mark, What},
+    spans::{Span, Spans},
 };
 use crate::program::{Op, Program};
 use foldhash::quality::FixedState;
@@ -20,36 +22,16 @@ pub(super) type Look = u32;
 #[derive(Clone, Debug)]
 pub(super) struct Dequeues {
     looks: HashMap<(u64, u64, u32), Look, FixedState>,
-    /// Where the dequeues of each look begin and end in the lists below.
-    places: Vec<u32>,
-    /// The marks at which they began, each look's in ascending order.
-    begins: Vec<u32>,
-    /// The marks at which they were over, each look's in ascending order.
-    ends: Vec<u32>,
+    /// When the packets left.
+    left: Spans,
+    /// When they came, of those of which that is known.
+    pub(super) came: Spans,
     /// Their places in the order in which packets come, each look's in ascending order.
     turns: Vec<u32>,
-    /// The packets in the order in which their dequeues were over: the look, and how many of that
-    /// look come before.
-    by_end: Vec<(Look, u32)>,
     /// There is one port, and every packet that left its queue is in the recording.
     pub(super) tell_order: bool,
-}
-
-/// The marks between which a packet left its queue.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Span {
-    /// Not before this.
-    pub(super) begin: u32,
-    /// Not after this.
-    pub(super) end: u32,
-}
-
-impl Span {
-    /// It never left.
-    pub(super) const NEVER: Self = Self {
-        begin: u32::MAX,
-        end: u32::MAX,
-    };
+    /// No order of one queue explains when packets came and when they left.
+    pub(super) contradictory: bool,
 }
 
 impl Dequeues {
@@ -81,27 +63,38 @@ impl Dequeues {
                 What::Settled => {}
             }
         }
-        let mut places = vec![0; looks.len() + 1];
-        for (look, ..) in &found {
-            places[*look as usize + 1] += 1;
+        let left = Spans::new(looks.len(), &found);
+        let mut posts = Vec::new();
+        let mut all_posts = true;
+        for (thread, items) in items.iter().enumerate() {
+            all_posts &= arrivals::posts(program, thread, items, &mut posts);
         }
-        for look in 0..looks.len() {
-            places[look + 1] += places[look];
-        }
-        let sorted = |which: fn(&(Look, u32, u32)) -> u32| {
-            let mut next = places.clone();
-            let mut list = vec![0; found.len()];
-            for one in &found {
-                let place = &mut next[one.0 as usize];
-                list[*place as usize] = which(one);
-                *place += 1;
-            }
-            for look in places.windows(2) {
-                list[look[0] as usize..look[1] as usize].sort_unstable();
-            }
-            list
+        // The n-th to come did so between the n-th begin and the n-th end.
+        let mut begins = vec![Vec::new(); looks.len()];
+        let look = |post: &Post| {
+            let packet = &post.packet;
+            let look = looks.get(&(packet.key, packet.overlapped, packet.bytes()));
+            look.copied()
         };
-        let turns = turns(program, items, &looks, &places, &found);
+        posts.sort_unstable_by_key(|post| post.begin);
+        for post in &posts {
+            if let Some(look) = look(post) {
+                begins[look as usize].push(post.begin);
+            }
+        }
+        posts.sort_unstable_by_key(|post| post.over);
+        let mut before = vec![0; looks.len()];
+        let came = posts.iter().filter_map(|post| {
+            let look = look(post)?;
+            let place = &mut before[look as usize];
+            *place += 1;
+            // Those that never left are of no interest.
+            let begin = begins[look as usize][*place - 1];
+            (*place <= left.count(look) as usize).then_some((look, begin, post.over))
+        });
+        let came: Vec<(Look, u32, u32)> = came.collect();
+        let came = Spans::new(looks.len(), &came);
+        let turns = turns(&left, &came);
         let calls = || program.codes.iter().flat_map(|code| &code.ops);
         let calls = |wanted: fn(&Call) -> bool| {
             calls().any(|op| matches!(op, Op::Call(op) if wanted(&op.call)))
@@ -115,28 +108,26 @@ impl Dequeues {
                 Call::CreateIoCompletionPort { .. } | Call::NtCreateIoCompletion { .. }
             )
         });
-        // Marks are in order, and so is what was found at them.
-        let mut before = vec![0; looks.len()];
-        let by_end = found.iter().map(|(look, ..)| {
-            let place = &mut before[*look as usize];
-            *place += 1;
-            (*look, *place - 1)
-        });
+        let tell_order = program.port_names.len() == 1 && !creates && !loses && settled;
+        let contradictory = tell_order && all_posts && contradict(&left, &came);
         Self {
-            by_end: by_end.collect(),
-            turns,
-            begins: sorted(|one| one.1),
-            ends: sorted(|one| one.2),
             looks,
-            places,
-            tell_order: program.port_names.len() == 1 && !creates && !loses && settled,
+            left,
+            came,
+            turns,
+            tell_order,
+            contradictory,
         }
     }
 
     /// The look of a packet; nothing if the recording has none such.
     pub(super) fn look(&self, packet: &Packet) -> Option<Look> {
-        let look = (packet.key, packet.overlapped, packet.bytes());
-        self.looks.get(&look).copied()
+        self.look_of(packet.key, packet.overlapped, packet.bytes())
+    }
+
+    /// The same, from what is seen of it.
+    pub(super) fn look_of(&self, key: u64, overlapped: u64, bytes: u32) -> Option<Look> {
+        self.looks.get(&(key, overlapped, bytes)).copied()
     }
 
     /// How many looks there are.
@@ -147,31 +138,18 @@ impl Dequeues {
     /// When the packet left that came after so many of its look. Right where packets leave in the
     /// order in which they came, if the recording [tells the order](Self::tell_order).
     pub(super) fn span(&self, look: Look, before: u32) -> Span {
-        let place = self.places[look as usize] + before;
-        if place < self.places[look as usize + 1] {
-            Span {
-                begin: self.begins[place as usize],
-                end: self.ends[place as usize],
-            }
-        } else {
-            Span::NEVER
-        }
+        self.left.get(look, before)
     }
 
     /// Of the packets from this place on, in the order of the ends of their dequeues, the place of
     /// the first that has not come, if so many of each look have come.
     pub(super) fn first_missing(&self, from: u32, come: &[u32]) -> u32 {
-        let has_come = |(look, before): &(Look, u32)| come[*look as usize] > *before;
-        let rest = &self.by_end[from as usize..];
-        from + rest.iter().take_while(|packet| has_come(packet)).count() as u32
+        self.left.first_missing(from, come)
     }
 
     /// When the packet at this place is dequeued at the latest.
     pub(super) fn end_at(&self, place: u32) -> u32 {
-        match self.by_end.get(place as usize) {
-            Some(&(look, before)) => self.ends[(self.places[look as usize] + before) as usize],
-            None => u32::MAX,
-        }
+        self.left.end_at(place)
     }
 
     /// A guess at when the packet leaves that comes next: after so many of its look, at this mark.
@@ -179,8 +157,7 @@ impl Dequeues {
         if self.tell_order {
             return self.span(look, before).end;
         }
-        let range = self.places[look as usize] as usize..self.places[look as usize + 1] as usize;
-        let ends = &self.ends[range];
+        let ends = self.left.ends(look);
         let next = ends.partition_point(|&end| (end as usize) < mark);
         ends.get(next).copied().unwrap_or(u32::MAX)
     }
@@ -188,72 +165,79 @@ impl Dequeues {
     /// The place of a packet in the order in which packets come, after so many of its look: an
     /// estimate.
     pub(super) fn turn(&self, look: Look, before: u32) -> u32 {
-        let place = self.places[look as usize] + before;
-        if place < self.places[look as usize + 1] {
-            self.turns[place as usize]
-        } else {
-            u32::MAX
+        match self.left.place(look, before) {
+            Some(place) => self.turns[place],
+            None => u32::MAX,
         }
     }
 
     /// The same for the first packet of each recorded dequeue: calls `tell` with the mark at which
     /// it was over and the place.
     pub(super) fn turns_by_end(&self, mut tell: impl FnMut(u32, u32)) {
-        for (place, &(look, before)) in self.by_end.iter().enumerate().rev() {
+        for (place, &(look, before)) in self.left.by_end().iter().enumerate().rev() {
             tell(self.end_at(place as u32), self.turn(look, before));
+        }
+    }
+
+    /// Takes another order for the likeliest: the looks of the packets as they come.
+    pub(super) fn reorder(&mut self, order: &[Look]) {
+        let mut before = vec![0; self.looks()];
+        for (turn, &look) in order.iter().enumerate() {
+            let before = &mut before[look as usize];
+            if let Some(place) = self.left.place(look, *before) {
+                self.turns[place] = turn as u32;
+            }
+            *before += 1;
         }
     }
 }
 
 /// The places of the packets in the order in which they come, each look's in ascending order.
-fn turns(
-    program: &Program,
-    items: &[Vec<Item>],
-    looks: &HashMap<(u64, u64, u32), Look, FixedState>,
-    places: &[u32],
-    found: &[(Look, u32, u32)],
-) -> Vec<u32> {
-    let unknown = Passage {
-        begin: 0,
-        over: u32::MAX,
-        gone: u32::MAX,
-    };
-    let mut passages = vec![unknown; found.len()];
-    let mut next = places.to_vec();
-    for (look, _, end) in found {
-        let place = &mut next[*look as usize];
-        passages[*place as usize].gone = *end;
-        *place += 1;
-    }
-    let mut posts: Vec<Post> = (0..items.len())
-        .flat_map(|thread| arrivals::posts(program, thread, &items[thread]))
-        .collect();
-    posts.sort_by_key(|post| post.over);
-    let mut next = places.to_vec();
-    for Post {
-        packet,
-        begin,
-        over,
-    } in posts
-    {
-        let look = (packet.key, packet.overlapped, packet.bytes());
-        let Some(&look) = looks.get(&look) else {
-            continue;
-        };
-        let place = &mut next[look as usize];
-        if *place < places[look as usize + 1] {
-            let passage = &mut passages[*place as usize];
-            (passage.begin, passage.over) = (begin, over);
-            *place += 1;
+fn turns(left: &Spans, came: &Spans) -> Vec<u32> {
+    let mut passages = Vec::with_capacity(left.len());
+    for look in 0..left.looks() {
+        for before in 0..left.count(look) {
+            let gone = left.get(look, before).end;
+            // A packet without a post has its dequeue only.
+            let (begin, over) = match came.get(look, before) {
+                Span::NEVER => (0, gone),
+                span => (span.begin, span.end.min(gone)),
+            };
+            passages.push(Passage { begin, over, gone });
         }
     }
-    // A packet without a post has its dequeue only.
-    for passage in &mut passages {
-        passage.over = passage.over.min(passage.gone);
-    }
     let mut turns = arrivals::order(&passages);
-    for look in places.windows(2) {
-        turns[look[0] as usize..look[1] as usize].sort_unstable();
+    let mut rest = &mut turns[..];
+    for look in 0..left.looks() {
+        let (of_look, others) = rest.split_at_mut(left.count(look) as usize);
+        of_look.sort_unstable();
+        rest = others;
     }
     turns
+}
+
+/// Did a packet leave before it came, or one that came earlier than another leave later? Right where
+/// packets leave in the order in which they came.
+fn contradict(left: &Spans, came: &Spans) -> bool {
+    let packets = || left.by_end().iter().map(|&(look, before)| (look, before));
+    let when = |(look, before)| (came.get(look, before), left.get(look, before));
+    if packets()
+        .map(when)
+        .any(|(came, left)| came.begin > left.end)
+    {
+        return true;
+    }
+    let mut by_begin: Vec<_> = packets().map(when).collect();
+    let mut by_over = by_begin.clone();
+    by_begin.sort_by_key(|(came, _)| came.begin);
+    by_over.sort_by_key(|(came, _)| came.end);
+    let mut earlier = by_over.into_iter().peekable();
+    // The latest begin of a dequeue of those that came earlier.
+    let mut latest = 0;
+    by_begin.into_iter().any(|(came, left)| {
+        while let Some((_, left)) = earlier.next_if(|(other, _)| other.end < came.begin) {
+            latest = latest.max(left.begin);
+        }
+        left.end < latest
+    })
 }

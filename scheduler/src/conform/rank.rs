@@ -42,6 +42,9 @@ struct Rank {
     deadline: u32,
     /// The place in the order in which packets come, of the packet that it posts or waits for.
     place: u32,
+    /// The mark by which its call is over: of packets that look the same, the most urgent comes
+    /// first.
+    over: u32,
 }
 
 /// Groups of choices, in the order in which they are to be tried.
@@ -102,6 +105,7 @@ impl Recording<'_> {
                 turn,
                 deadline,
                 place,
+                over: deadline,
             };
             let rank = match choice {
                 Choice::Return(_, more) => Rank {
@@ -158,7 +162,7 @@ impl Recording<'_> {
         let mut first = None;
         for (rank, choice) in &mut *ranked {
             if let (Turn::Early, Choice::Step(thread)) = (rank.turn, *choice) {
-                rank.turn = self.turn(node, thread, leaves);
+                rank.turn = self.turn(node, trail, thread, leaves);
                 if rank.turn == Turn::Early
                     && self.is_due(node, thread)
                     && self.stands_well(node, thread, rank.place)
@@ -190,7 +194,7 @@ impl Recording<'_> {
                 _ => {}
             }
         }
-        ranked.sort_by_key(|(rank, _)| Reverse((rank.turn, rank.deadline, rank.place)));
+        ranked.sort_by_key(|(rank, _)| Reverse((rank.turn, rank.deadline, rank.place, rank.over)));
         to.extend(ranked.iter().map(|(_, choice)| Move::Choice(*choice)));
     }
 
@@ -263,7 +267,7 @@ impl Recording<'_> {
 
     /// When the next step of a thread that posts nothing is best taken. `leaves`: the ends of the
     /// dequeues whose packets can come now.
-    fn turn(&self, node: &Node, thread: ThreadId, leaves: &[u32]) -> Turn {
+    fn turn(&self, node: &Node, trail: &Trail, thread: ThreadId, leaves: &[u32]) -> Turn {
         let Op::Call(op) = node.state.op(self.program, thread) else {
             return Turn::Any;
         };
@@ -275,7 +279,7 @@ impl Recording<'_> {
                 };
                 let port = node.state.system.port(port);
                 // It may let in the waiter whose turn it is; that should be the right one.
-                let right = |waiter| match self.need(node, waiter, port) {
+                let right = |waiter| match self.need(node, trail, waiter, port) {
                     Need::Nothing => Turn::Serves,
                     Need::Packet | Need::Other => Turn::Any,
                 };
@@ -299,7 +303,7 @@ impl Recording<'_> {
                     let over = self.item(node, thread).map(|item| item.over);
                     over.is_some_and(|over| leaves.contains(&over))
                 };
-                match self.need(node, thread, port) {
+                match self.need(node, trail, thread, port) {
                     Need::Nothing if has_slot => Turn::Serves,
                     // Others wait already: it has to be the next of them when its packet comes.
                     Need::Packet
@@ -319,14 +323,16 @@ impl Recording<'_> {
     }
 
     /// What the dequeue needs in which a thread is or which it makes next.
-    fn need(&self, node: &Node, thread: ThreadId, port: &Port) -> Need {
+    fn need(&self, node: &Node, trail: &Trail, thread: ThreadId, port: &Port) -> Need {
         match self.item(node, thread).map(|item| &item.kind) {
             Some(Kind::Call {
                 result: Some(result),
                 ..
             }) => match (result.packets.first(), port.queue.front()) {
                 (None, _) => Need::Other,
-                (Some(packet), Some(head)) if packet.key.0 == head.key => Need::Nothing,
+                (Some(packet), Some(head)) if trail.rehearses() || packet.key.0 == head.key => {
+                    Need::Nothing
+                }
                 _ => Need::Packet,
             },
             _ => Need::Packet,

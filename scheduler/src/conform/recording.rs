@@ -3,7 +3,11 @@
 //!
 //! Read once, checked as often as anyone likes: nothing here depends on the semantics.
 
-use super::{Options, Unfit, Verdict, dequeues::Dequeues, search};
+use super::{
+    Options, Unfit, Verdict,
+    dequeues::{Dequeues, Look},
+    search,
+};
 use crate::{
     program::{Condition, Op, Program},
     state::State,
@@ -211,19 +215,31 @@ impl<'p> Recording<'p> {
             }
         }
         let dequeues = Dequeues::read(program, &items, &marks);
-        dequeues.turns_by_end(|mark, turn| {
-            if let What::Over(thread, item) = marks[mark as usize].what {
-                items[thread.index()][item as usize].turn = turn;
-            }
-        });
-        Ok(Self {
+        let mut recording = Self {
             program,
             private: private(program),
             usual_length: usual_length(&items),
             dequeues,
             items,
             marks,
-        })
+        };
+        recording.note_turns();
+        Ok(recording)
+    }
+
+    /// Takes another order of the packets for the likeliest: their looks as they come.
+    pub(super) fn reorder(&mut self, order: &[Look]) {
+        self.dequeues.reorder(order);
+        self.note_turns();
+    }
+
+    /// Gives each item the place of its first packet.
+    fn note_turns(&mut self) {
+        self.dequeues.turns_by_end(|mark, turn| {
+            if let What::Over(thread, item) = self.marks[mark as usize].what {
+                self.items[thread.index()][item as usize].turn = turn;
+            }
+        });
     }
 
     /// Is there a schedule of the model under these semantics that explains it? The observer is

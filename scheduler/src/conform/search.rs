@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     program::{Op, Program},
-    state::{State, StepError, Watch},
+    state::{Choice, State, StepError, Watch},
 };
 use iocp_model::{Action, Call, Observer, ThreadId, ThreadState, Timeout};
 
@@ -25,22 +25,66 @@ pub(super) fn run<O: Observer>(
     state: State,
 ) -> Verdict {
     let mut search = Search::new(recording, options, observer, state.clone());
-    let explained = search.run(Aim::Explain);
-    let (farthest, states) = (search.farthest, search.looked_at);
-    match explained {
-        Outcome::Reached => return Verdict::Conforms { states },
-        Outcome::OutOfBudget => {
-            return Verdict::NoVerdict {
-                states,
-                events: recording.marks[farthest].event,
-            };
-        }
-        Outcome::Refuted => {}
+    let in_order = search.trail.is_in_order();
+    if in_order && recording.dequeues.contradictory {
+        search.trail.tell(search.observer);
+        return locate(recording, options, observer, state, (0, 0), true);
     }
-    // It diverges. To find out where, what was refused since it leads nowhere is tried as well.
+    let mut explained = search.run(Aim::Explain);
+    let (mut farthest, mut states) = (search.farthest, search.looked_at);
+    let mut met_doom = search.trail.has_met_doom();
+    if in_order && matches!(explained, Outcome::OutOfBudget) {
+        // A wrong guess at the order of a deep queue shows only when it is too late to find it.
+        if let Some(recording) = rehearse(recording, options, &state) {
+            let mut search = Search::new(&recording, options, observer, state.clone());
+            explained = search.run(Aim::Explain);
+            farthest = farthest.max(search.farthest);
+            states += search.looked_at;
+            met_doom |= search.trail.has_met_doom();
+        }
+    }
+    match explained {
+        Outcome::Reached => Verdict::Conforms { states },
+        Outcome::OutOfBudget => Verdict::NoVerdict {
+            states,
+            events: recording.marks[farthest].event,
+        },
+        Outcome::Refuted => {
+            let known = (farthest, states);
+            locate(recording, options, observer, state, known, met_doom)
+        }
+    }
+}
+
+/// The recording, with the packets in an order in which they can come and leave, if one is found.
+fn rehearse<'p>(
+    recording: &Recording<'p>,
+    options: Options,
+    state: &State,
+) -> Option<Recording<'p>> {
+    let mut nobody = ();
+    let mut search = Search::new(recording, options, &mut nobody, state.clone());
+    search.trail.rehearse();
+    matches!(search.run(Aim::Explain), Outcome::Reached).then(|| {
+        let mut recording = recording.clone();
+        recording.reorder(search.trail.looks());
+        recording
+    })
+}
+
+/// It diverges. Where? `known`: how far a schedule is known to get, and how many states were looked
+/// at; `refused`: some ways were not followed to their end, since they lead nowhere.
+fn locate<O: Observer>(
+    recording: &Recording<'_>,
+    options: Options,
+    observer: &mut O,
+    state: State,
+    known: (usize, u64),
+    refused: bool,
+) -> Verdict {
     let mut longest = true;
-    let (mut farthest, mut looked_at) = (farthest, states);
-    if search.trail.has_met_doom() {
+    let (mut farthest, mut looked_at) = known;
+    if refused {
         let mut search = Search::new(recording, options, observer, state.clone());
         search.farthest = farthest;
         longest = matches!(search.run(Aim::Farthest), Outcome::Refuted);
@@ -100,6 +144,8 @@ struct Search<'a, O> {
     moves: Moves,
     scratch: Vec<u8>,
     looked_at: u64,
+    /// How many that were when it got as far as it has, if it has got farther than was known.
+    arrived: u64,
     aim: Aim,
     /// The most marks that any schedule passed.
     farthest: usize,
@@ -126,6 +172,7 @@ impl<'a, O: Observer> Search<'a, O> {
             moves: Moves::default(),
             scratch: Vec::new(),
             looked_at: 0,
+            arrived: 0,
             aim: Aim::Explain,
             farthest: 0,
             frontier: Frontier::default(),
@@ -140,13 +187,13 @@ impl<'a, O: Observer> Search<'a, O> {
             if self.advance(&mut node) {
                 return Outcome::Reached;
             }
-            let credit = STATES_PER_EVENT.saturating_mul(self.farthest as u64);
-            if self.looked_at >= self.options.most_states.saturating_add(credit) {
+            if self.looked_at >= self.most_states(aim) {
                 return Outcome::OutOfBudget;
             }
             self.looked_at += 1;
             if node.mark > self.farthest {
                 self.farthest = node.mark;
+                self.arrived = self.looked_at;
                 if !self.options.plain {
                     self.memo.forget();
                 }
@@ -162,14 +209,32 @@ impl<'a, O: Observer> Search<'a, O> {
             if aim == Aim::Gather
                 && node.mark == self.farthest
                 && (is_new || self.moves.list.is_empty())
-                && !self.frontier.add(&node, self.options.most_frontier)
             {
-                return Outcome::OutOfBudget;
+                if self.frontier.nodes.is_empty() {
+                    self.arrived = self.looked_at;
+                }
+                if !self.frontier.add(&node, self.options.most_frontier) {
+                    return Outcome::OutOfBudget;
+                }
             }
             let advanced = is_new && self.go_on(&mut node);
             if !advanced && !self.go_back(&mut node) {
                 return Outcome::Refuted;
             }
+        }
+    }
+
+    /// When to give up.
+    fn most_states(&self, aim: Aim) -> u64 {
+        let credit = STATES_PER_EVENT.saturating_mul(self.farthest as u64);
+        let most = self.options.most_states.saturating_add(credit);
+        match aim {
+            Aim::Explain => most,
+            // The verdict is known; the place is hardly another if it has not changed for so long.
+            Aim::Farthest | Aim::Gather if self.arrived > 0 => {
+                most.min(self.arrived.saturating_add(self.options.most_states))
+            }
+            Aim::Farthest | Aim::Gather => most,
         }
     }
 
@@ -193,6 +258,8 @@ impl<'a, O: Observer> Search<'a, O> {
         let mut compare = Compare {
             recording: self.recording,
             done: &mut first.done,
+            mark: 0,
+            got: 0,
             now_ns: 0,
             prompt_ns: self.options.prompt_ns,
             differs: false,
@@ -308,6 +375,8 @@ impl<'a, O: Observer> Search<'a, O> {
 
     /// Makes a move; says whether what happens in it is what the recording shows.
     fn advance_by(&mut self, node: &mut Node, next: Move) -> bool {
+        // One that was woken has a packet already.
+        let got = usize::from(matches!(next, Move::Choice(Choice::Return(..))));
         let now_ns = self
             .recording
             .marks
@@ -316,6 +385,8 @@ impl<'a, O: Observer> Search<'a, O> {
         let mut compare = Compare {
             recording: self.recording,
             done: &mut node.done,
+            mark: node.mark,
+            got,
             now_ns,
             prompt_ns: self.options.prompt_ns,
             differs: false,

@@ -1,8 +1,9 @@
 //! What has happened on the way to the node that is looked at: what is needed to go back.
 
 use super::{
-    dequeues::{Dequeues, Look, Span},
+    dequeues::{Dequeues, Look},
     node::{Order, QueueHash},
+    spans::Span,
 };
 use iocp_model::{Event, Mutant, Mutants, Observer, Packet, QueueChange, Semantics};
 use std::collections::VecDeque;
@@ -20,6 +21,9 @@ pub(super) struct Trail {
     forgotten: u64,
     /// Packets leave in the order in which they came, and the recording has them all.
     in_order: bool,
+    /// It does not matter which packet it is that a dequeuer gets: what counts is the recorded one,
+    /// and that those leave in an order in which they can have come.
+    rehearses: bool,
     /// The mutants without which that holds.
     mutants: Mutants,
     /// The observer has been told of them, since it made a difference.
@@ -37,6 +41,39 @@ impl Trail {
             in_order: dequeues.tell_order && semantics.takes_in_order() && !plain,
             mutants: Mutant::all().filter(disorders).collect(),
             told: false,
+            rehearses: false,
+        }
+    }
+
+    /// Counts packets as they leave from now on, not as they come.
+    pub(super) fn rehearse(&mut self) {
+        self.rehearses = true;
+    }
+
+    pub(super) const fn rehearses(&self) -> bool {
+        self.rehearses
+    }
+
+    /// The looks of all packets, in their order.
+    pub(super) fn looks(&self) -> &[Look] {
+        &self.looks
+    }
+
+    /// A dequeuer gets the packet of this look, at this mark.
+    pub(super) fn leaves(
+        &mut self,
+        look: Look,
+        mark: usize,
+        dequeues: &Dequeues,
+        order: &mut Order,
+    ) {
+        let came = dequeues.came.get(look, self.come[look as usize]);
+        self.come[look as usize] += 1;
+        self.looks.push(look);
+        order.missing = dequeues.came.first_missing(order.missing, &self.come);
+        // It has not come yet, or one that came before it is still there.
+        if came.begin as usize >= mark || dequeues.came.end_at(order.missing) < came.begin {
+            order.doom = 0;
         }
     }
 
@@ -97,12 +134,15 @@ impl Trail {
             }
             queues[port.index()].change(&change);
             if let QueueChange::Joined(_, packet, _) = change {
+                if self.rehearses {
+                    return;
+                }
                 let span = self.comes(&packet, dequeues);
                 if self.in_order {
                     self.joins(span, dequeues, order, observer);
                 }
             }
-        } else if let Event::HandedOff { packet, .. } = event {
+        } else if let (Event::HandedOff { packet, .. }, false) = (event, self.rehearses) {
             self.comes(packet, dequeues);
         }
     }
@@ -131,13 +171,24 @@ impl Trail {
         let end = dequeues.end_at(order.missing);
         if end < span.begin && end < order.doom {
             order.doom = end;
-            if !self.told {
-                self.told = true;
-                self.mutants
-                    .iter()
-                    .for_each(|mutant| observer.mutant(mutant));
-            }
+            self.tell(observer);
         }
+    }
+
+    /// The order in which packets leave makes a difference: whatever would change it has been asked
+    /// about.
+    pub(super) fn tell<O: Observer>(&mut self, observer: &mut O) {
+        if !self.told {
+            self.told = true;
+            self.mutants
+                .iter()
+                .for_each(|mutant| observer.mutant(mutant));
+        }
+    }
+
+    /// Can the order of the queue be told from the recording?
+    pub(super) const fn is_in_order(&self) -> bool {
+        self.in_order
     }
 
     /// Was a node met from which the recording cannot be followed to its end?
