@@ -54,9 +54,16 @@ fn write_parting(
         possible,
         states,
         more_states,
+        longest,
         ..
     } = divergence;
     writeln!(out, "Then the recording: {recorded}.")?;
+    if !longest {
+        writeln!(
+            out,
+            "No schedule explains the recording; one that gets farther was not ruled out."
+        )?;
+    }
     writeln!(
         out,
         "The model there{}:",

@@ -8,7 +8,13 @@
 //! possible; an end demands that it has returned with the recorded result, and only then, as late
 //! as can be, are steps of the model taken: every order of the calls that are open then is tried
 //! until one fits (just-in-time linearisation, after Lowe). States that were tried are remembered,
-//! so that nothing is tried twice.
+//! so that nothing is tried twice; but those of long ago are forgotten, and memory grows with what is
+//! open at a time.
+//!
+//! Where packets leave a queue in the order in which they came, the recording of both bounds that
+//! order, and ways that contradict it are not followed. If the search is lost all the same, since it
+//! guessed the order of a deep queue wrong, a rehearsal finds a better guess: a search in which the
+//! packets are those that the recording wants, as long as some order of the posts allows them.
 //!
 //! What counts as evidence:
 //! - a result, with every packet and error code in it;
@@ -54,8 +60,8 @@ pub struct Options {
     pub hidden_waits: u32,
     /// The most states to keep of those in which a divergence was met.
     pub most_frontier: usize,
-    /// Neither look ahead in the recording nor forget anything: slower, and the same answer. It is
-    /// there to test just that.
+    /// Neither look ahead in the recording nor forget anything: slower, and the same answer. For
+    /// whoever asks which rules matter on the way to it, and to test that it is the same.
     pub plain: bool,
 }
 

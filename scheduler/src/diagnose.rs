@@ -286,6 +286,8 @@ impl Search<'_> {
             hidden_waits,
             // Nobody looks at where it stopped.
             most_frontier: 0,
+            // What is not looked at is not heard of.
+            plain: true,
             ..self.options.conform
         };
         let verdict = one.recording.check(semantics, options, heard)?;
