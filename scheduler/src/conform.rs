@@ -50,8 +50,8 @@ use std::fmt;
 /// How to check.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
-    /// The most states to look at before giving up, beside [`STATES_PER_EVENT`] for each event that
-    /// some schedule explains.
+    /// The most states to look at before giving up, and for each event that some schedule explains
+    /// a part of them more: one in [`PART_PER_EVENT`].
     pub most_states: u64,
     /// A call that the model completes must return at most so much later, in nanoseconds; `None`
     /// for any time.
@@ -65,9 +65,9 @@ pub struct Options {
     pub plain: bool,
 }
 
-/// How many states may be looked at for each event that is explained, beside
-/// [`Options::most_states`].
-pub const STATES_PER_EVENT: u64 = 10;
+/// Which part of [`Options::most_states`] each event that is explained adds to them: ten states, if
+/// nothing else is asked for.
+pub const PART_PER_EVENT: u64 = 200_000;
 
 impl Default for Options {
     fn default() -> Self {

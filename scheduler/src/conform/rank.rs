@@ -298,7 +298,7 @@ impl Recording<'_> {
                 let counted = object
                     .port
                     .is_some_and(|own| std::ptr::eq(node.state.system.port(own), port));
-                let has_slot = port.active - u32::from(counted) < port.limit;
+                let has_slot = port.active.saturating_sub(u32::from(counted)) < port.limit;
                 let comes = || {
                     let over = self.item(node, thread).map(|item| item.over);
                     over.is_some_and(|over| leaves.contains(&over))

@@ -1,7 +1,7 @@
 //! The search itself: depth first, no state twice.
 
 use super::{
-    Options, STATES_PER_EVENT, Verdict,
+    Options, PART_PER_EVENT, Verdict,
     compare::Compare,
     divergence,
     memo::Memo,
@@ -226,7 +226,8 @@ impl<'a, O: Observer> Search<'a, O> {
 
     /// When to give up.
     fn most_states(&self, aim: Aim) -> u64 {
-        let credit = STATES_PER_EVENT.saturating_mul(self.farthest as u64);
+        let credit =
+            (self.options.most_states / PART_PER_EVENT).saturating_mul(self.farthest as u64);
         let most = self.options.most_states.saturating_add(credit);
         match aim {
             Aim::Explain => most,
