@@ -162,11 +162,8 @@ impl System {
             }
             let misplaced = self.misplaced(port, &packet, at_head, o);
             let queue = &mut self.ports[port.index()].queue;
-            match misplaced {
-                Some(place) => queue.insert(place, packet),
-                None if at_head => queue.push_front(packet),
-                None => queue.push_back(packet),
-            }
+            let place = misplaced.unwrap_or(if at_head { 0 } else { queue.len() });
+            queue.insert(place, packet);
             o.event(Event::Queued {
                 port,
                 packet,

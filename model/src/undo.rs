@@ -83,6 +83,9 @@ impl System {
     /// Goes back to an earlier state: a copy of it but for its queues, and how these have changed
     /// since, in the order in which they did.
     ///
+    /// # Panics
+    /// If the changes are not those that led from there to here.
+    ///
     /// ```
     /// use iocp_model::{Action, Call, Event, Observer, Packet, Profile, QueueChange, System};
     ///
@@ -114,8 +117,9 @@ impl System {
     ) {
         for change in changes.rev() {
             match change {
-                QueueChange::Joined(port, _, place) => {
-                    self.ports[port.index()].queue.remove(place);
+                QueueChange::Joined(port, packet, place) => {
+                    let left = self.ports[port.index()].queue.remove(place);
+                    assert_eq!(left, Some(packet), "it joined there");
                 }
                 QueueChange::Left(port, packet) => {
                     self.ports[port.index()].queue.push_front(packet);

@@ -190,26 +190,16 @@ impl<'a, O: Observer> Search<'a, O> {
             if self.looked_at >= self.most_states(aim) {
                 return Outcome::OutOfBudget;
             }
-            self.looked_at += 1;
-            if node.mark > self.farthest {
-                self.farthest = node.mark;
-                self.arrived = self.looked_at;
-                if !self.options.plain {
-                    self.memo.forget();
+            let mut is_new = !self.options.plain || self.is_new(&node);
+            if is_new {
+                self.look_at(&node);
+                // Where only one thing can happen, the next node is as good as this one to see that
+                // it has been looked at.
+                if !self.options.plain && self.moves.list.len() > 1 {
+                    is_new = self.is_new(&node);
                 }
             }
-            self.list_moves(&node);
-            // Where only one thing can happen, the next node is as good as this one to see that it
-            // has been looked at.
-            let is_new = match self.moves.list.len() {
-                0 => false,
-                1 => true,
-                _ => self.memo.insert(node.hash(&mut self.scratch)),
-            };
-            if aim == Aim::Gather
-                && node.mark == self.farthest
-                && (is_new || self.moves.list.is_empty())
-            {
+            if aim == Aim::Gather && is_new && node.mark == self.farthest {
                 if self.frontier.nodes.is_empty() {
                     self.arrived = self.looked_at;
                 }
@@ -217,11 +207,30 @@ impl<'a, O: Observer> Search<'a, O> {
                     return Outcome::OutOfBudget;
                 }
             }
-            let advanced = is_new && self.go_on(&mut node);
+            let is_open = is_new && !self.moves.list.is_empty();
+            let advanced = is_open && self.go_on(&mut node);
             if !advanced && !self.go_back(&mut node) {
                 return Outcome::Refuted;
             }
         }
+    }
+
+    /// Counts a node, and lists what can happen there.
+    fn look_at(&mut self, node: &Node) {
+        self.looked_at += 1;
+        if node.mark > self.farthest {
+            self.farthest = node.mark;
+            self.arrived = self.looked_at;
+            if !self.options.plain {
+                self.memo.forget();
+            }
+        }
+        self.list_moves(node);
+    }
+
+    /// Has this node not been looked at before, as far as that is known?
+    fn is_new(&mut self, node: &Node) -> bool {
+        self.memo.insert(node.hash(&mut self.scratch))
     }
 
     /// When to give up.
@@ -346,8 +355,9 @@ impl<'a, O: Observer> Search<'a, O> {
                 self.path.fork(at, node, &self.moves.list, &mut self.trail);
             }
             let next = self.moves.list[taken];
-            let fits = self.advance_by(node, next);
-            debug_assert!(fits, "what was done once can be done again");
+            // It may lead to a mark that is not far enough by now; that is for the next step to see.
+            let fits = self.explains(node, next);
+            assert!(fits, "what was done once can be done again");
             at += 1;
         }
     }
@@ -374,8 +384,13 @@ impl<'a, O: Observer> Search<'a, O> {
         true
     }
 
-    /// Makes a move; says whether what happens in it is what the recording shows.
+    /// Makes a move; says whether to go on from there.
     fn advance_by(&mut self, node: &mut Node, next: Move) -> bool {
+        self.explains(node, next) && node.order.doom >= self.needed()
+    }
+
+    /// Makes a move; says whether what happens in it is what the recording shows.
+    fn explains(&mut self, node: &mut Node, next: Move) -> bool {
         // One that was woken has a packet already.
         let got = usize::from(matches!(next, Move::Choice(Choice::Return(..))));
         let now_ns = self
@@ -414,7 +429,7 @@ impl<'a, O: Observer> Search<'a, O> {
         let fits = taken.is_ok() && !compare.differs;
         // What was marked changes nothing that happens, and would be copied again and again.
         node.state.marked.iter_mut().for_each(Vec::clear);
-        fits && node.order.doom >= self.needed()
+        fits
     }
 }
 
