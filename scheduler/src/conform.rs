@@ -50,8 +50,8 @@ use std::fmt;
 /// How to check.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
-    /// The most states to look at before giving up, and for each event that some schedule explains
-    /// a part of them more: one in [`PART_PER_EVENT`].
+    /// The most states to look at before giving up. Whenever the search gets farther, each event
+    /// gives a part of them back: one in [`PART_PER_EVENT`].
     pub most_states: u64,
     /// A call that the model completes must return at most so much later, in nanoseconds; `None`
     /// for any time.
@@ -65,7 +65,7 @@ pub struct Options {
     pub plain: bool,
 }
 
-/// Which part of [`Options::most_states`] each event that is explained adds to them: ten states, if
+/// Which part of [`Options::most_states`] each event that is explained gives back: ten states, if
 /// nothing else is asked for.
 pub const PART_PER_EVENT: u64 = 200_000;
 

@@ -61,7 +61,7 @@ pub(super) struct How {
     /// A call that the model completes must return within so many milliseconds; 0 for any time.
     #[arg(long, value_name = "MS", default_value_t = 250)]
     prompt: u64,
-    /// Look at so many states, and for each event that is explained a 200,000th of that more, before giving up.
+    /// Look at so many states before giving up; each event that is explained gives a 200,000th of them back.
     #[arg(long, value_name = "STATES", default_value_t = 2_000_000)]
     most_states: u64,
 }

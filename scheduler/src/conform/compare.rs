@@ -1,7 +1,8 @@
 //! Compares what the model does with what was recorded.
 
 use super::{
-    node::{Order, QueueHash},
+    memo::QueueHash,
+    node::Order,
     recording::{Item, Kind, Recording},
     trail::Trail,
 };

@@ -144,8 +144,10 @@ struct Search<'a, O> {
     moves: Moves,
     scratch: Vec<u8>,
     looked_at: u64,
-    /// How many that were when it got as far as it has, if it has got farther than was known.
-    arrived: u64,
+    /// How many more may be looked at, or gone to again, before it gives up.
+    left: u64,
+    /// The most marks that it has passed, whatever was known before.
+    reached: usize,
     aim: Aim,
     /// The most marks that any schedule passed.
     farthest: usize,
@@ -172,7 +174,8 @@ impl<'a, O: Observer> Search<'a, O> {
             moves: Moves::default(),
             scratch: Vec::new(),
             looked_at: 0,
-            arrived: 0,
+            left: options.most_states,
+            reached: 0,
             aim: Aim::Explain,
             farthest: 0,
             frontier: Frontier::default(),
@@ -187,7 +190,7 @@ impl<'a, O: Observer> Search<'a, O> {
             if self.advance(&mut node) {
                 return Outcome::Reached;
             }
-            if self.looked_at >= self.most_states(aim) {
+            if self.left == 0 {
                 return Outcome::OutOfBudget;
             }
             let mut is_new = !self.options.plain || self.is_new(&node);
@@ -200,9 +203,6 @@ impl<'a, O: Observer> Search<'a, O> {
                 }
             }
             if aim == Aim::Gather && is_new && node.mark == self.farthest {
-                if self.frontier.nodes.is_empty() {
-                    self.arrived = self.looked_at;
-                }
                 if !self.frontier.add(&node, self.options.most_frontier) {
                     return Outcome::OutOfBudget;
                 }
@@ -218,34 +218,23 @@ impl<'a, O: Observer> Search<'a, O> {
     /// Counts a node, and lists what can happen there.
     fn look_at(&mut self, node: &Node) {
         self.looked_at += 1;
-        if node.mark > self.farthest {
-            self.farthest = node.mark;
-            self.arrived = self.looked_at;
+        self.left = self.left.saturating_sub(1);
+        if node.mark > self.reached {
+            let marks = (node.mark - self.reached) as u64;
+            let credit = marks * (self.options.most_states / PART_PER_EVENT);
+            self.left = (self.left + credit).min(self.options.most_states);
+            self.reached = node.mark;
             if !self.options.plain {
                 self.memo.forget();
             }
         }
+        self.farthest = self.farthest.max(node.mark);
         self.list_moves(node);
     }
 
     /// Has this node not been looked at before, as far as that is known?
     fn is_new(&mut self, node: &Node) -> bool {
         self.memo.insert(node.hash(&mut self.scratch))
-    }
-
-    /// When to give up.
-    fn most_states(&self, aim: Aim) -> u64 {
-        let credit =
-            (self.options.most_states / PART_PER_EVENT).saturating_mul(self.farthest as u64);
-        let most = self.options.most_states.saturating_add(credit);
-        match aim {
-            Aim::Explain => most,
-            // The verdict is known; the place is hardly another if it has not changed for so long.
-            Aim::Farthest | Aim::Gather if self.arrived > 0 => {
-                most.min(self.arrived.saturating_add(self.options.most_states))
-            }
-            Aim::Farthest | Aim::Gather => most,
-        }
     }
 
     /// The mark that a node must be able to reach to be of use.
@@ -358,6 +347,7 @@ impl<'a, O: Observer> Search<'a, O> {
             // It may lead to a mark that is not far enough by now; that is for the next step to see.
             let fits = self.explains(node, next);
             assert!(fits, "what was done once can be done again");
+            self.left = self.left.saturating_sub(1);
             at += 1;
         }
     }

@@ -2,7 +2,8 @@
 
 use super::{
     dequeues::{Dequeues, Look},
-    node::{Order, QueueHash},
+    memo::QueueHash,
+    node::Order,
     spans::Span,
 };
 use iocp_model::{Event, Mutant, Mutants, Observer, Packet, QueueChange, Semantics};
