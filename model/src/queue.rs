@@ -163,7 +163,11 @@ impl System {
             let misplaced = self.misplaced(port, &packet, at_head, o);
             let queue = &mut self.ports[port.index()].queue;
             let place = misplaced.unwrap_or(if at_head { 0 } else { queue.len() });
-            queue.insert(place, packet);
+            match misplaced {
+                Some(place) => queue.insert(place, packet),
+                None if at_head => queue.push_front(packet),
+                None => queue.push_back(packet),
+            }
             o.event(Event::Queued {
                 port,
                 packet,
