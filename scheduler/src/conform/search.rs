@@ -202,10 +202,9 @@ impl<'a, O: Observer> Search<'a, O> {
                     is_new = self.is_new(&node);
                 }
             }
-            if aim == Aim::Gather && is_new && node.mark == self.farthest {
-                if !self.frontier.add(&node, self.options.most_frontier) {
-                    return Outcome::OutOfBudget;
-                }
+            let is_last = aim == Aim::Gather && is_new && node.mark == self.farthest;
+            if is_last && !self.frontier.add(&node, self.options.most_frontier) {
+                return Outcome::OutOfBudget;
             }
             let is_open = is_new && !self.moves.list.is_empty();
             let advanced = is_open && self.go_on(&mut node);
