@@ -596,6 +596,12 @@ impl Reference {
     }
 }
 
+/// The thread, the label and the occurrence (from zero) of the call that a name means.
+pub(crate) fn call_named(program: &Program, name: &str) -> Option<(ThreadId, String, usize)> {
+    let reference = Reference::find(program, name)?;
+    Some((reference.thread, reference.label, reference.occurrence))
+}
+
 /// Checks that every expectation is about something that exists and says something about it.
 pub(crate) fn check_expectations(program: &Program) -> Result<(), WorkloadError> {
     let root = Place::default().key("expect");

@@ -28,6 +28,7 @@ pub mod conform;
 pub mod determinism;
 pub mod diagnose;
 pub mod expect;
+pub mod explore;
 pub mod grammar;
 #[cfg(windows)]
 pub mod native;

@@ -288,8 +288,65 @@ impl From<NotEnabled> for StepError {
     }
 }
 
+/// A part of a [`State`]: what a step may depend on or change, apart from the rest.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Part {
+    /// The kernel's side.
+    System,
+    /// Of the kernel's side only the [`Standing`] of a thread.
+    Standing(ThreadId),
+    /// Where a thread is in its program: the op, and the turns of the loops around it.
+    Control(ThreadId),
+    /// What a thread remembers of its last result.
+    Last(ThreadId),
+    /// The handle variables.
+    Variables,
+    /// A counter.
+    Counter(usize),
+    /// A set of marked packets.
+    Marked(usize),
+}
+
+/// What a thread can do, as far as the kernel has a say in it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Standing {
+    /// Nothing: it waits for others, or has ended.
+    Still,
+    /// It runs its own code, and nothing else can happen to it.
+    Own,
+    /// Something of which the whole system must be asked.
+    Other,
+}
+
+impl Standing {
+    /// How a thread stands.
+    #[inline]
+    pub fn of(system: &System, id: ThreadId) -> Self {
+        let thread = system.thread(id);
+        match thread.state {
+            ThreadState::Terminated => Self::Still,
+            _ if system.can_expire(id) => Self::Other,
+            ThreadState::Running if thread.can_call() && !thread.suspend_pending => Self::Own,
+            ThreadState::Running => Self::Other,
+            ThreadState::Waiting | ThreadState::Suspended => Self::Still,
+        }
+    }
+}
+
 /// Watches programs as well as the kernel.
 pub trait Watch: Observer {
+    /// What comes next depends on this part as it now is, or changes it relative to that.
+    #[inline]
+    fn reads(&mut self, part: Part) {
+        let _ = part;
+    }
+
+    /// This part gets a value that does not depend on the one it had.
+    #[inline]
+    fn overwrites(&mut self, part: Part) {
+        let _ = part;
+    }
+
     /// A thread makes a call: the op, and the call that it is this time.
     #[inline]
     fn begins(&mut self, thread: ThreadId, op: &CallOp, call: &Call) {
@@ -324,6 +381,14 @@ pub trait Watch: Observer {
 impl Watch for () {}
 
 impl<W: Watch + ?Sized> Watch for &mut W {
+    #[inline]
+    fn reads(&mut self, part: Part) {
+        (**self).reads(part);
+    }
+    #[inline]
+    fn overwrites(&mut self, part: Part) {
+        (**self).overwrites(part);
+    }
     #[inline]
     fn begins(&mut self, thread: ThreadId, op: &CallOp, call: &Call) {
         (**self).begins(thread, op, call);
@@ -418,42 +483,59 @@ impl State {
     /// Appends what can happen next, in the order of the threads. Time is not looked at: a time-out
     /// may run out at any moment, a computation is over at once.
     pub fn choices(&self, program: &Program, choices: &mut Vec<Choice>) {
-        for (index, thread) in self.system.threads().iter().enumerate() {
-            // There are at most MOST_THREADS.
-            let Some(id) = ThreadId::new(index) else {
-                break;
-            };
-            match thread.state {
-                ThreadState::Running => {
-                    if let Frame::User = thread.frame {
-                        if self.can_step(program, id) {
-                            choices.push(Choice::Step(id));
-                        }
-                    } else {
-                        for more in self.system.least_more(id)..=self.system.most_more(id) {
-                            choices.push(Choice::Return(id, more));
-                        }
-                    }
-                    if thread.suspend_pending {
-                        choices.push(Choice::Suspend(id));
-                    }
+        for thread in self.system.thread_ids() {
+            self.choices_of(program, thread, choices, &mut ());
+        }
+    }
+
+    /// Appends what can happen next to one thread.
+    #[inline]
+    pub fn choices_of<W: Watch>(
+        &self,
+        program: &Program,
+        id: ThreadId,
+        choices: &mut Vec<Choice>,
+        watch: &mut W,
+    ) {
+        watch.reads(Part::Standing(id));
+        match Standing::of(&self.system, id) {
+            Standing::Still => return,
+            Standing::Own => {
+                if self.can_step(program, id, watch) {
+                    choices.push(Choice::Step(id));
                 }
-                ThreadState::Waiting | ThreadState::Suspended => {}
-                ThreadState::Terminated => continue,
+                return;
             }
-            if self.system.can_expire(id) {
-                choices.push(Choice::Expire(id));
+            Standing::Other => watch.reads(Part::System),
+        }
+        let thread = self.system.thread(id);
+        if thread.state == ThreadState::Running {
+            if let Frame::User = thread.frame {
+                if self.can_step(program, id, watch) {
+                    choices.push(Choice::Step(id));
+                }
+            } else {
+                for more in self.system.least_more(id)..=self.system.most_more(id) {
+                    choices.push(Choice::Return(id, more));
+                }
             }
+            if thread.suspend_pending {
+                choices.push(Choice::Suspend(id));
+            }
+        }
+        if self.system.can_expire(id) {
+            choices.push(Choice::Expire(id));
         }
     }
 
     /// Can the thread, which runs its own code, do its next op?
-    fn can_step(&self, program: &Program, thread: ThreadId) -> bool {
+    fn can_step<W: Watch>(&self, program: &Program, thread: ThreadId, watch: &mut W) -> bool {
+        watch.reads(Part::Control(thread));
         match self.op(program, thread) {
             Op::Until(conditions, _) => conditions
                 .iter()
-                .all(|condition| self.holds(thread, condition)),
-            Op::Complete { file, .. } => self.pending_on(*file).is_some(),
+                .all(|condition| self.holds_watched(thread, condition, watch)),
+            Op::Complete { file, .. } => self.pending_on(*file, watch).is_some(),
             _ => true,
         }
     }
@@ -482,9 +564,11 @@ impl State {
             Choice::Step(thread) => self.step(program, thread, &mut noting)?,
             Choice::Return(thread, more) => self.go_on(program, thread, more, &mut noting)?,
             Choice::Expire(thread) => {
+                noting.watch.reads(Part::System);
                 self.system.apply(Action::Expire(thread), &mut noting)?;
             }
             Choice::Suspend(thread) => {
+                noting.watch.reads(Part::System);
                 self.system
                     .apply(Action::SuspensionRuns(thread), &mut noting)?;
             }
@@ -552,8 +636,11 @@ impl State {
         thread: ThreadId,
         noting: &mut Noting<'_, W>,
     ) -> Result<(), StepError> {
+        noting.watch.reads(Part::Control(thread));
         match self.op(program, thread) {
             Op::Call(op) => {
+                noting.watch.reads(Part::System);
+                noting.watch.reads(Part::Variables);
                 let call = self.instantiate(thread, op);
                 noting.watch.begins(thread, op, &call);
                 match self.system.apply(Action::Call(thread, call), noting)? {
@@ -574,6 +661,7 @@ impl State {
                 noting.watch.does(thread, op);
                 match op {
                     Op::Add { counter, by } => {
+                        noting.watch.reads(Part::Counter(*counter));
                         self.counters[*counter] = self.counters[*counter].wrapping_add(*by);
                     }
                     Op::Mark { set } => self.mark(*set, thread, noting.watch),
@@ -582,7 +670,7 @@ impl State {
                         status,
                         information,
                     } => {
-                        if let Some(request) = self.pending_on(*file) {
+                        if let Some(request) = self.pending_on(*file, noting.watch) {
                             let complete = Action::Complete {
                                 request,
                                 status: iocp_model::NtStatus(*status),
@@ -622,6 +710,7 @@ impl State {
         more: u16,
         noting: &mut Noting<'_, W>,
     ) -> Result<(), StepError> {
+        noting.watch.reads(Part::System);
         let action = Action::Return { thread, more };
         match self.system.apply(action, noting)? {
             Outcome::Returned(returned) => self.returned(program, thread, &returned, noting.watch),
@@ -634,9 +723,10 @@ impl State {
         thread: ThreadId,
         noting: &mut Noting<'_, W>,
     ) -> Result<(), StepError> {
+        noting.watch.reads(Part::System);
         self.system
             .apply(Action::Call(thread, Call::ExitThread), noting)?;
-        self.threads[thread.index()] = Local::default();
+        self.forget(thread, noting.watch);
         noting.watch.ended(thread);
         Ok(())
     }
@@ -649,30 +739,39 @@ impl State {
         returned: &Returned,
         watch: &mut W,
     ) -> Result<(), StepError> {
+        watch.reads(Part::Control(thread));
         if let Op::Call(op) = self.op(program, thread) {
             watch.ends(thread, op, returned);
             if let (Some(variable), Some(handle)) = (op.bind, returned.handle()) {
+                watch.reads(Part::Variables);
                 self.variables[variable] = handle;
             }
             if sets_result(&op.call) {
+                watch.overwrites(Part::Last(thread));
                 self.threads[thread.index()].last = Last {
                     word: Word::of(returned),
                     key: returned.packets.first().map_or(0, |packet| packet.key),
                 };
             }
         }
-        self.clear_ended();
+        self.clear_ended(watch);
         self.threads[thread.index()].at += 1;
         self.rest(program, thread, watch)
     }
 
     /// A thread that was ended by another has no place in its program any more.
-    fn clear_ended(&mut self) {
-        for (local, thread) in self.threads.iter_mut().zip(self.system.threads()) {
-            if thread.state == ThreadState::Terminated {
-                *local = Local::default();
+    fn clear_ended<W: Watch>(&mut self, watch: &mut W) {
+        for thread in self.system.thread_ids() {
+            if self.system.thread(thread).state == ThreadState::Terminated {
+                self.forget(thread, watch);
             }
         }
+    }
+
+    fn forget<W: Watch>(&mut self, thread: ThreadId, watch: &mut W) {
+        watch.overwrites(Part::Control(thread));
+        watch.overwrites(Part::Last(thread));
+        self.threads[thread.index()] = Local::default();
     }
 
     /// Follows the local ops until the thread rests at a visible one.
@@ -686,15 +785,21 @@ impl State {
             return Ok(());
         }
         let code: &Code = program.code(thread);
+        watch.reads(Part::Control(thread));
         let mut local = self.threads[thread.index()];
-        if !local.follow(code, |_, test| self.holds(thread, test)) {
+        if !local.follow(code, |_, test| self.holds_watched(thread, test, watch)) {
             return Err(StepError::Spins(thread));
         }
         let at = local.at as usize;
+        let is_last = matches!(code.ops[at], Op::End);
+        if is_last {
+            watch.reads(Part::System);
+        }
         let object = self.system.thread(thread);
         // One that has suspended itself ends when it is resumed.
-        let ends = matches!(code.ops[at], Op::End) && object.port.is_none() && object.can_call();
+        let ends = is_last && object.port.is_none() && object.can_call();
         if !code.result_live[at] && !ends {
+            watch.overwrites(Part::Last(thread));
             local.last = Last::default();
         }
         self.threads[thread.index()] = local;
@@ -710,6 +815,8 @@ impl State {
     }
 
     fn mark<W: Watch>(&mut self, set: usize, thread: ThreadId, watch: &mut W) {
+        watch.reads(Part::Last(thread));
+        watch.reads(Part::Marked(set));
         let key = self.threads[thread.index()].last.key;
         let marked = &mut self.marked[set];
         match marked.binary_search(&key) {
@@ -748,7 +855,13 @@ impl State {
     }
 
     /// The oldest pending request on the file behind a handle variable.
-    fn pending_on(&self, variable: usize) -> Option<iocp_model::RequestId> {
+    fn pending_on<W: Watch>(
+        &self,
+        variable: usize,
+        watch: &mut W,
+    ) -> Option<iocp_model::RequestId> {
+        watch.reads(Part::System);
+        watch.reads(Part::Variables);
         let main = iocp_model::ProcessId::new(0)?;
         let entry = self
             .system
@@ -767,14 +880,28 @@ impl State {
 
     /// Is this so, for this thread?
     pub fn holds(&self, thread: ThreadId, condition: &Condition) -> bool {
+        self.holds_watched(thread, condition, &mut ())
+    }
+
+    fn holds_watched<W: Watch>(
+        &self,
+        thread: ThreadId,
+        condition: &Condition,
+        watch: &mut W,
+    ) -> bool {
         let local = &self.threads[thread.index()];
+        let mut system = || {
+            watch.reads(Part::System);
+            &self.system
+        };
         let blocked = |thread: &Thread| thread.state == ThreadState::Waiting;
         match condition {
             Condition::Waits(other, variable) => {
+                let other = system().thread(*other);
+                watch.reads(Part::Variables);
                 let Some(port) = self.port_behind(*variable) else {
                     return false;
                 };
-                let other = self.system.thread(*other);
                 blocked(other)
                     && match other.frame {
                         Frame::Dequeue(dequeue) => dequeue.port == port,
@@ -782,18 +909,32 @@ impl State {
                         Frame::User => false,
                     }
             }
-            Condition::Blocked(other) => blocked(self.system.thread(*other)),
+            Condition::Blocked(other) => blocked(system().thread(*other)),
             Condition::Suspended(other) => {
-                self.system.thread(*other).state == ThreadState::Suspended
+                system().thread(*other).state == ThreadState::Suspended
             }
-            Condition::Ended(other) => self.system.thread(*other).state == ThreadState::Terminated,
-            Condition::Depth(variable, packets) => self
-                .port_behind(*variable)
-                .is_some_and(|port| self.system.port(port).depth() == *packets as usize),
-            Condition::Counter(counter, value) => self.counters[*counter] == *value,
-            Condition::Result(word) => local.last.came_to(word),
-            Condition::Key(key) => local.last.has_key(key.0),
-            Condition::All(all) => all.iter().all(|one| self.holds(thread, one)),
+            Condition::Ended(other) => system().thread(*other).state == ThreadState::Terminated,
+            Condition::Depth(variable, packets) => {
+                let system = system();
+                watch.reads(Part::Variables);
+                self.port_behind(*variable)
+                    .is_some_and(|port| system.port(port).depth() == *packets as usize)
+            }
+            Condition::Counter(counter, value) => {
+                watch.reads(Part::Counter(*counter));
+                self.counters[*counter] == *value
+            }
+            Condition::Result(word) => {
+                watch.reads(Part::Last(thread));
+                local.last.came_to(word)
+            }
+            Condition::Key(key) => {
+                watch.reads(Part::Last(thread));
+                local.last.has_key(key.0)
+            }
+            Condition::All(all) => all
+                .iter()
+                .all(|one| self.holds_watched(thread, one, watch)),
         }
     }
 

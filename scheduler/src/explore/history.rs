@@ -1,0 +1,163 @@
+//! What the expectations of a scenario need to know of a run besides its state.
+//!
+//! A search tells states apart by their history too, so no more is kept than somebody asks for: the
+//! results of the calls that an expectation names, and what the threads took whose packets one
+//! lists.
+
+use crate::{
+    expect::{self, Outcome, Seen, SeenCall},
+    program::Program,
+    state::State,
+};
+use iocp_model::ThreadId;
+use iocp_traces::SeenResult;
+
+/// A state, and what is remembered of the way to it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Situation {
+    /// The state.
+    pub state: State,
+    /// What is remembered.
+    pub history: History,
+}
+
+/// What is remembered of a run.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct History {
+    pub(crate) calls: Vec<Calls>,
+    pub(crate) took: Vec<Took>,
+}
+
+/// The calls of one label that one thread has made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Calls {
+    thread: ThreadId,
+    label: String,
+    /// Nobody asks for later ones.
+    most: usize,
+    /// What they came to; `None` while a call has not returned.
+    pub(crate) results: Vec<Option<SeenResult>>,
+}
+
+/// The packets that one thread has taken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Took {
+    thread: ThreadId,
+    pub(crate) keys: Vec<u64>,
+}
+
+impl History {
+    /// Nothing yet, of what the program's expectations for a profile need.
+    pub(crate) fn new(program: &Program, profile: &str) -> Self {
+        let mut history = Self::default();
+        for expectation in &program.workload.expect {
+            if !expect::applies(expectation, profile) {
+                continue;
+            }
+            if let Some((thread, label, occurrence)) = expectation
+                .result
+                .as_deref()
+                .and_then(|name| expect::call_named(program, name))
+            {
+                history.needs_call(thread, label, occurrence + 1);
+            }
+            if expectation.took.is_some()
+                && let Some(thread) = expectation.thread.as_deref().and_then(|name| {
+                    let index = program.thread_names.iter().position(|known| known == name);
+                    index.and_then(ThreadId::new)
+                })
+                && history.took.iter().all(|took| took.thread != thread)
+            {
+                history.took.push(Took {
+                    thread,
+                    keys: Vec::new(),
+                });
+            }
+        }
+        history
+    }
+
+    fn needs_call(&mut self, thread: ThreadId, label: String, most: usize) {
+        match self.find(thread, &label) {
+            Some(known) => self.calls[known].most = self.calls[known].most.max(most),
+            None => self.calls.push(Calls {
+                thread,
+                label,
+                most,
+                results: Vec::new(),
+            }),
+        }
+    }
+
+    fn find(&self, thread: ThreadId, label: &str) -> Option<usize> {
+        self.calls
+            .iter()
+            .position(|calls| calls.thread == thread && calls.label == label)
+    }
+
+    /// Is nothing remembered?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.calls.is_empty() && self.took.is_empty()
+    }
+
+    /// The thread makes a call of this label: the part that this changes.
+    pub(crate) fn begins(&mut self, thread: ThreadId, label: &str) -> Option<usize> {
+        let index = self.find(thread, label)?;
+        let calls = &mut self.calls[index];
+        if calls.results.len() < calls.most {
+            calls.results.push(None);
+        }
+        Some(index)
+    }
+
+    /// A call of this label returns to the thread: the part that this changes.
+    pub(crate) fn ends(
+        &mut self,
+        thread: ThreadId,
+        label: &str,
+        result: impl FnOnce() -> SeenResult,
+    ) -> Option<usize> {
+        let index = self.find(thread, label)?;
+        // A thread makes one call at a time; those that nobody asks for are not noted.
+        if let Some(open @ None) = self.calls[index].results.last_mut() {
+            *open = Some(result());
+        }
+        Some(index)
+    }
+
+    /// The thread has taken packets of these keys: the part that this changes.
+    pub(crate) fn takes(
+        &mut self,
+        thread: ThreadId,
+        keys: impl Iterator<Item = u64>,
+    ) -> Option<usize> {
+        let index = self.took.iter().position(|took| took.thread == thread)?;
+        self.took[index].keys.extend(keys);
+        Some(self.calls.len() + index)
+    }
+}
+
+impl Situation {
+    /// The outcome of a run that ends here.
+    pub fn outcome(&self, program: &Program) -> Outcome {
+        let mut took = vec![Vec::new(); program.threads.len()];
+        for one in &self.history.took {
+            took[one.thread.index()].clone_from(&one.keys);
+        }
+        let calls = self.history.calls.iter().flat_map(|calls| {
+            calls.results.iter().map(|result| SeenCall {
+                thread: calls.thread,
+                label: calls.label.clone(),
+                result: result.clone(),
+            })
+        });
+        Outcome {
+            state: self.state.clone(),
+            seen: Seen {
+                calls: calls.collect(),
+                took,
+                ..Seen::default()
+            },
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! A state as one number.
+//!
+//! The numbers of a state's parts stand side by side in 63 bits, each as wide as its slot needs.
+//! Where that is not enough, the parts beside the kernel's are entered together as one more part,
+//! and the state is the two numbers.
+
+use super::parts::{Id, Slots, Store};
+
+/// A state as one number, below 2^63.
+pub(crate) type Key = u64;
+
+/// The bits that a key may have: one less than a word, so that a table can use zero for nothing.
+const KEY_BITS: u32 = 63;
+/// The bits of the kernel's part, where the others are entered together.
+const FOLDED_SYSTEM_BITS: u32 = 31;
+
+/// Where in a key a slot is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Field {
+    shift: u32,
+    mask: u64,
+}
+
+impl Field {
+    #[inline(always)]
+    pub(crate) fn get(self, key: Key) -> Id {
+        (key >> self.shift & self.mask) as Id
+    }
+
+    #[inline(always)]
+    pub(crate) fn bits(self, id: Id) -> Key {
+        u64::from(id) << self.shift
+    }
+
+    pub(crate) fn place(self) -> Key {
+        self.mask << self.shift
+    }
+
+    /// Is there room for this number?
+    pub(crate) fn holds(self, id: Id) -> bool {
+        u64::from(id) <= self.mask
+    }
+}
+
+/// Where in a key each slot is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Layout {
+    /// All slots side by side.
+    Flat(Vec<Field>),
+    /// The kernel's side, and the number of all else.
+    Folded,
+}
+
+impl Layout {
+    /// A layout with room for the parts that there are, and as many again.
+    pub(crate) fn new(store: &Store) -> Self {
+        let mut shift = 0;
+        let fields = (0..store.slots.all).map(|slot| {
+            let count = store.count(slot);
+            // A part that never changes takes no bits.
+            let most = if count <= 1 { 0 } else { count * 2 - 1 };
+            let bits = usize::BITS - most.leading_zeros();
+            let field = Field {
+                shift: shift.min(KEY_BITS),
+                mask: (1 << bits) - 1,
+            };
+            shift += bits;
+            field
+        });
+        let fields = fields.collect();
+        if shift <= KEY_BITS {
+            Self::Flat(fields)
+        } else {
+            Self::Folded
+        }
+    }
+
+    /// The kernel's part of a folded key.
+    pub(crate) fn folded(system: Id, rest: Id) -> Key {
+        u64::from(rest) << FOLDED_SYSTEM_BITS | u64::from(system)
+    }
+
+    /// Both parts of a folded key.
+    pub(crate) fn unfold(key: Key) -> (Id, Id) {
+        let system = key & ((1 << FOLDED_SYSTEM_BITS) - 1);
+        (system as Id, (key >> FOLDED_SYSTEM_BITS) as Id)
+    }
+
+    /// Is there room for this part?
+    pub(crate) fn holds(&self, slot: usize, id: Id) -> bool {
+        match self {
+            Self::Flat(fields) => fields[slot].holds(id),
+            Self::Folded => slot != Slots::SYSTEM || id < 1 << FOLDED_SYSTEM_BITS,
+        }
+    }
+}

@@ -1,0 +1,819 @@
+//! Steps, learned.
+//!
+//! A step depends on few parts of a state: where its thread is, perhaps the kernel's side, perhaps
+//! a counter. When a step is taken for the first time, the model takes it, and it is noted which
+//! parts it read, in which order, and what became of which parts. That is a path in a decision
+//! tree; whenever a state's parts lead down the same path, the step has the same effect, and
+//! nobody asks the model again. No rule is known here: only what was read and what was written.
+
+use super::{
+    history::Situation,
+    layout::{Key, Layout},
+    parts::{Id, Slots, Store},
+};
+use crate::{
+    program::{CallOp, Program},
+    state::{Choice, Part, Standing, StepError, Watch},
+};
+use iocp_model::{Event, Observer, Returned, ThreadId, ThreadState, rules::RuleId};
+use iocp_traces::SeenResult;
+use smallvec::SmallVec;
+use std::collections::HashMap;
+
+/// Says what is wrong with a state or with a step into it.
+pub(crate) trait Judge {
+    /// A breach of a property in this situation, which a step has just led to; what the judgement
+    /// depends on is told to the probe.
+    fn breach(&self, situation: &Situation, probe: &mut Probe<'_>) -> Option<String>;
+
+    /// What is wrong if nothing can happen any more.
+    fn end(&self, situation: &Situation) -> Vec<String>;
+}
+
+/// One step that can be taken.
+#[derive(Clone, Debug)]
+pub(crate) struct Move {
+    pub(crate) choice: Choice,
+    /// In a flat key: what stays, and what comes.
+    stays: Key,
+    comes: Key,
+    /// A thread that keeps what it remembers: its slot, and its new control.
+    keeps: Option<(u16, Id)>,
+    /// More than one such thread, or the layout is folded: see `changes`.
+    slow: bool,
+    /// What it breaks: an index into the breaches.
+    pub(crate) breach: Option<u32>,
+    changes: SmallVec<[Change; 4]>,
+}
+
+/// What becomes of a slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Change {
+    /// It is this.
+    To(u16, Id),
+    /// A thread goes on here, and remembers what it did.
+    Control(u16, Id),
+}
+
+/// A place in a decision tree: nothing yet, a leaf, or a question.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Place(u32);
+
+enum Found {
+    Unknown,
+    /// The moves of this range.
+    Leaf(u32),
+    /// What is the kernel's side? The question of this number.
+    System(u32),
+    /// What is another part? The question of this number.
+    Ask(u32),
+}
+
+impl Place {
+    const KIND: u32 = 30;
+    const NOTHING: Self = Self(1 << Self::KIND);
+
+    fn leaf(index: usize) -> Self {
+        Self(1 << Self::KIND | index as u32)
+    }
+    fn system(index: usize) -> Self {
+        Self(2 << Self::KIND | index as u32)
+    }
+    fn ask(index: usize) -> Self {
+        Self(3 << Self::KIND | index as u32)
+    }
+
+    #[inline(always)]
+    fn found(self) -> Found {
+        let index = self.0 & ((1 << Self::KIND) - 1);
+        match self.0 >> Self::KIND {
+            0 => Found::Unknown,
+            1 => Found::Leaf(index),
+            2 => Found::System(index),
+            _ => Found::Ask(index),
+        }
+    }
+}
+
+/// What a question is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Topic {
+    Control(usize),
+    Last(usize),
+    Slot(usize),
+}
+
+#[derive(Debug)]
+struct Question {
+    about: Topic,
+    /// By the number of the part, as far as it is small.
+    answers: Vec<Place>,
+}
+
+/// Parts of greater numbers are looked up in another way.
+const SMALL: Id = 1 << 10;
+
+/// The answer to a question about the kernel's side.
+#[derive(Clone, Copy, Default, Debug)]
+struct Cell {
+    question: u32,
+    place: Place,
+}
+
+/// So many answers of a thread and a system are found at once.
+const WAYS: usize = 2;
+
+/// The numbers of a code's locals.
+#[derive(Clone, Default, Debug)]
+struct Pairs {
+    /// Control and last of each local.
+    of: Vec<(Id, Id)>,
+    /// The local of each control and last, plus one.
+    to: Vec<Vec<Id>>,
+}
+
+/// What has been learned.
+#[derive(Debug)]
+pub(crate) struct Memo {
+    threads: usize,
+    codes: Vec<usize>,
+    pairs: Vec<Pairs>,
+    standing: Vec<u8>,
+    cells: Vec<Cell>,
+    more_cells: HashMap<(Id, u32), Place, foldhash::fast::FixedState>,
+    more_answers: HashMap<(Id, u32), Place, foldhash::fast::FixedState>,
+    /// Of each thread that runs its own code, by its control.
+    own: Vec<Vec<Place>>,
+    questions: Vec<Question>,
+    system_questions: u32,
+    leaves: Vec<(u32, u32)>,
+    pub(crate) moves: Vec<Move>,
+    layout: Layout,
+    /// Of each slot, the hashes of the parts that are known here.
+    hashes: Vec<Vec<u64>>,
+    /// What was found broken.
+    pub(crate) breaches: Vec<String>,
+}
+
+const STILL: u8 = 0;
+const OWN: u8 = 1;
+const OTHER: u8 = 2;
+
+impl Memo {
+    pub(crate) fn new(store: &Store, layout: Layout) -> Self {
+        let threads = store.slots.threads;
+        let codes: Vec<_> = (0..threads).map(|thread| store.code(thread)).collect();
+        let count = codes.iter().max().map_or(0, |most| most + 1);
+        Self {
+            threads,
+            pairs: vec![Pairs::default(); count],
+            codes,
+            standing: Vec::new(),
+            cells: Vec::new(),
+            more_cells: HashMap::default(),
+            more_answers: HashMap::default(),
+            own: vec![Vec::new(); threads],
+            questions: Vec::new(),
+            // The first questions are those of the threads: cell entries of zero mean none.
+            system_questions: threads as u32 + 1,
+            // The leaf without moves.
+            leaves: vec![(0, 0)],
+            moves: Vec::new(),
+            layout,
+            hashes: vec![Vec::new(); store.slots.all],
+            breaches: Vec::new(),
+        }
+    }
+
+    /// The memory that it takes, roughly.
+    pub(crate) fn memory(&self) -> usize {
+        self.cells.len() * size_of::<Cell>()
+            + self.moves.len() * size_of::<Move>()
+            + self.leaves.len() * 8
+            + self.more_cells.len() * 24
+    }
+
+    /// Keys are laid out another way from now on.
+    pub(crate) fn lay_out(&mut self, layout: &Layout) {
+        self.layout = layout.clone();
+        for step in &mut self.moves {
+            step.compile(&self.layout);
+        }
+    }
+
+    /// The parts of a state, from its key.
+    #[inline]
+    pub(crate) fn unpack(&self, key: Key, rest: &Rest, ids: &mut [Id]) {
+        match &self.layout {
+            Layout::Flat(fields) => {
+                for (id, field) in ids.iter_mut().zip(fields) {
+                    *id = field.get(key);
+                }
+            }
+            Layout::Folded => {
+                let (system, number) = Layout::unfold(key);
+                ids[0] = system;
+                ids[1..].copy_from_slice(rest.of(number));
+            }
+        }
+    }
+
+    /// Learns of the parts that there are now.
+    pub(crate) fn look_at(&mut self, store: &mut Store) {
+        for (slot, hashes) in self.hashes.iter_mut().enumerate() {
+            for id in hashes.len()..store.count(slot) {
+                hashes.push(store.hash_of(slot, id as Id));
+            }
+        }
+        let known = self.standing.len() / self.threads.max(1);
+        for system in known..store.count(Slots::SYSTEM) {
+            let system = store.system_of(system as Id);
+            self.standing
+                .extend(system.thread_ids().map(|id| match Standing::of(system, id) {
+                    Standing::Still => STILL,
+                    Standing::Own => OWN,
+                    Standing::Other => OTHER,
+                }));
+        }
+        self.cells
+            .resize(self.standing.len() * WAYS, Cell::default());
+        for thread in 0..self.threads {
+            let pairs = &mut self.pairs[self.codes[thread]];
+            for local in pairs.of.len()..store.count(store.slots.local(thread)) {
+                let (control, last) = store.pair(thread, local as Id);
+                pairs.of.push((control, last));
+                let (control, last) = (control as usize, last as usize);
+                if pairs.to.len() <= control {
+                    pairs.to.resize(control + 1, Vec::new());
+                }
+                if pairs.to[control].len() <= last {
+                    pairs.to[control].resize(last + 1, 0);
+                }
+                pairs.to[control][last] = local as Id + 1;
+            }
+        }
+    }
+
+    /// Does it know all parts of this state?
+    #[inline]
+    pub(crate) fn knows(&self, ids: &[Id]) -> bool {
+        ids.iter()
+            .zip(&self.hashes)
+            .all(|(id, hashes)| (*id as usize) < hashes.len())
+    }
+
+    /// The hash of a state of these parts.
+    #[inline]
+    pub(crate) fn hash(&self, ids: &[Id]) -> u64 {
+        ids.iter()
+            .zip(&self.hashes)
+            .fold(0, |hash, (id, hashes)| hash.wrapping_add(hashes[*id as usize]))
+    }
+
+    /// The moves of a leaf.
+    #[inline]
+    pub(crate) fn range(&self, leaf: u32) -> std::ops::Range<usize> {
+        let (start, end) = self.leaves[leaf as usize];
+        start as usize..end as usize
+    }
+
+    /// The leaf of a thread in a state of these parts.
+    #[inline]
+    pub(crate) fn leaf(&self, thread: usize, ids: &[Id]) -> Option<u32> {
+        let system = ids[0];
+        let mut place = match self.standing[system as usize * self.threads + thread] {
+            STILL => return Some(0),
+            OWN => {
+                let (control, _) = self.pairs[self.codes[thread]].of[ids[1 + thread] as usize];
+                *self.own[thread].get(control as usize)?
+            }
+            _ => Place::system(thread + 1),
+        };
+        loop {
+            place = match place.found() {
+                Found::Unknown => return None,
+                Found::Leaf(leaf) => return Some(leaf),
+                Found::System(question) => self.cell(thread, system, question),
+                Found::Ask(question) => {
+                    let id = self.answer(self.questions[question as usize].about, ids);
+                    self.answered(question, id)
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn cell(&self, thread: usize, system: Id, question: u32) -> Place {
+        let at = (system as usize * self.threads + thread) * WAYS;
+        for cell in &self.cells[at..at + WAYS] {
+            if cell.question == question {
+                return cell.place;
+            }
+        }
+        self.more_cells
+            .get(&(system, question))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    #[inline]
+    fn answered(&self, question: u32, id: Id) -> Place {
+        if id < SMALL {
+            let answers = &self.questions[question as usize].answers;
+            answers.get(id as usize).copied()
+        } else {
+            self.more_answers.get(&(id, question)).copied()
+        }
+        .unwrap_or_default()
+    }
+
+    #[inline]
+    fn answer(&self, about: Topic, ids: &[Id]) -> Id {
+        let pair = |thread: usize| self.pairs[self.codes[thread]].of[ids[1 + thread] as usize];
+        match about {
+            Topic::Control(thread) => pair(thread).0,
+            Topic::Last(thread) => pair(thread).1,
+            Topic::Slot(slot) => ids[slot],
+        }
+    }
+
+    /// The key of the state that a move leads to; `None` if a part is not known or has no room.
+    #[inline]
+    pub(crate) fn next(&self, step: &Move, key: Key, ids: &[Id]) -> Option<Key> {
+        if step.slow {
+            return None;
+        }
+        let next = key & step.stays | step.comes;
+        match step.keeps {
+            None => Some(next),
+            Some((slot, control)) => {
+                let pairs = &self.pairs[self.codes[slot as usize - 1]];
+                let (_, last) = pairs.of[ids[slot as usize] as usize];
+                let local = pairs
+                    .to
+                    .get(control as usize)?
+                    .get(last as usize)?
+                    .checked_sub(1)?;
+                let Layout::Flat(fields) = &self.layout else {
+                    return None;
+                };
+                let field = fields[slot as usize];
+                field.holds(local).then(|| next | field.bits(local))
+            }
+        }
+    }
+
+    /// The parts of the state that a move leads to.
+    pub(crate) fn next_ids(&self, step: usize, store: &mut Store, ids: &[Id], next: &mut Vec<Id>) {
+        next.clear();
+        next.extend_from_slice(ids);
+        for change in &self.moves[step].changes {
+            match *change {
+                Change::To(slot, id) => next[slot as usize] = id,
+                Change::Control(slot, control) => {
+                    let thread = slot as usize - 1;
+                    let (_, last) = store.pair(thread, ids[slot as usize]);
+                    next[slot as usize] = store.local(thread, (control, last));
+                }
+            }
+        }
+    }
+
+    /// The hash of the state that a move leads to, from that of the state where it is taken.
+    pub(crate) fn next_hash(
+        &self,
+        step: &Move,
+        ids: &[Id],
+        hash: u64,
+    ) -> u64 {
+        step.changes.iter().fold(hash, |hash, change| {
+            let (slot, id) = match *change {
+                Change::To(slot, id) => (slot as usize, id),
+                Change::Control(slot, control) => {
+                    let pairs = &self.pairs[self.codes[slot as usize - 1]];
+                    let (_, last) = pairs.of[ids[slot as usize] as usize];
+                    (slot as usize, pairs.to[control as usize][last as usize] - 1)
+                }
+            };
+            let hashes = &self.hashes[slot];
+            hash.wrapping_add(hashes[id as usize])
+                .wrapping_sub(hashes[ids[slot] as usize])
+        })
+    }
+
+    /// Lets the model take the steps of a thread in a state of these parts, and learns them.
+    ///
+    /// # Errors
+    /// If the thread spins.
+    pub(crate) fn learn(
+        &mut self,
+        program: &Program,
+        store: &mut Store,
+        judge: &(dyn Judge + Sync),
+        like: &Situation,
+        thread: ThreadId,
+        ids: &[Id],
+    ) -> Result<(), StepError> {
+        let before = store.situation(ids, like);
+        let slots = store.slots.clone();
+        let mut probe = Probe::new(&slots, like.history.parts());
+        let mut choices = Vec::new();
+        before
+            .state
+            .choices_of(program, thread, &mut choices, &mut probe);
+        let mut results = Vec::new();
+        for choice in choices {
+            probe.written.clear();
+            let mut after = before.clone();
+            probe.history = std::mem::take(&mut after.history);
+            probe.twice = None;
+            after.state.take(program, choice, &mut probe)?;
+            after.history = std::mem::take(&mut probe.history);
+            let twice = probe
+                .twice
+                .map(|key| format!("packet {key} is marked a second time"));
+            let breach = twice.or_else(|| judge.breach(&after, &mut probe));
+            results.push((choice, after, probe.written.clone(), breach));
+        }
+        let start = self.moves.len();
+        for (choice, after, written, breach) in results {
+            let changes = changes(store, &probe.read, &written, ids, &after);
+            let breach = breach.map(|breach| {
+                self.breaches.push(breach);
+                self.breaches.len() as u32 - 1
+            });
+            let mut step = Move {
+                choice,
+                stays: 0,
+                comes: 0,
+                keeps: None,
+                slow: false,
+                breach,
+                changes,
+            };
+            step.compile(&self.layout);
+            self.moves.push(step);
+        }
+        let leaf = if start == self.moves.len() {
+            Place::NOTHING
+        } else {
+            self.leaves.push((start as u32, self.moves.len() as u32));
+            Place::leaf(self.leaves.len() - 1)
+        };
+        self.look_at(store);
+        self.grow(thread.index(), ids, &probe.read, leaf);
+        Ok(())
+    }
+
+    /// Grows the path of what was read, down to the leaf.
+    fn grow(&mut self, thread: usize, ids: &[Id], read: &[Asked], leaf: Place) {
+        let mut read = read.iter().copied().peekable();
+        let own = self.standing[ids[0] as usize * self.threads + thread] == OWN;
+        // Who stands how is asked first, and then where it is in its program, or of the system.
+        let mut at = if own {
+            read.next_if(|asked| *asked == Asked::Control(thread));
+            let (control, _) = self.pairs[self.codes[thread]].of[ids[1 + thread] as usize];
+            Spot::Own(thread, control)
+        } else {
+            read.next_if(|asked| *asked == Asked::System);
+            Spot::Cell(thread, ids[0], thread as u32 + 1)
+        };
+        for asked in read {
+            let place = self.place(at);
+            at = match asked {
+                Asked::System => {
+                    let question = match place.found() {
+                        Found::System(question) => question,
+                        _ => {
+                            let question = self.system_questions;
+                            self.system_questions += 1;
+                            self.set(at, Place::system(question as usize));
+                            question
+                        }
+                    };
+                    Spot::Cell(thread, ids[0], question)
+                }
+                _ => {
+                    let about = match asked {
+                        Asked::Control(thread) => Topic::Control(thread),
+                        Asked::Last(thread) => Topic::Last(thread),
+                        Asked::Slot(slot) => Topic::Slot(slot),
+                        Asked::System => continue,
+                    };
+                    let question = match place.found() {
+                        Found::Ask(question) => question,
+                        _ => {
+                            let question = self.questions.len();
+                            self.questions.push(Question {
+                                about,
+                                answers: Vec::new(),
+                            });
+                            self.set(at, Place::ask(question));
+                            question as u32
+                        }
+                    };
+                    debug_assert_eq!(self.questions[question as usize].about, about);
+                    Spot::Answer(question, self.answer(about, ids))
+                }
+            };
+        }
+        self.set(at, leaf);
+    }
+
+    fn place(&self, at: Spot) -> Place {
+        match at {
+            Spot::Own(thread, control) => self.own[thread]
+                .get(control as usize)
+                .copied()
+                .unwrap_or_default(),
+            Spot::Cell(thread, system, question) => self.cell(thread, system, question),
+            Spot::Answer(question, id) => self.answered(question, id),
+        }
+    }
+
+    fn set(&mut self, at: Spot, place: Place) {
+        match at {
+            Spot::Own(thread, control) => {
+                set_at(&mut self.own[thread], control, place);
+            }
+            Spot::Cell(thread, system, question) => {
+                let start = (system as usize * self.threads + thread) * WAYS;
+                let cells = &mut self.cells[start..start + WAYS];
+                match cells
+                    .iter_mut()
+                    .find(|cell| cell.question == 0 || cell.question == question)
+                {
+                    Some(cell) => *cell = Cell { question, place },
+                    None => {
+                        self.more_cells.insert((system, question), place);
+                    }
+                }
+            }
+            Spot::Answer(question, id) if id < SMALL => {
+                set_at(&mut self.questions[question as usize].answers, id, place);
+            }
+            Spot::Answer(question, id) => {
+                self.more_answers.insert((id, question), place);
+            }
+        }
+    }
+}
+
+fn set_at(places: &mut Vec<Place>, at: Id, place: Place) {
+    let at = at as usize;
+    if places.len() <= at {
+        places.resize(at + 1, Place::default());
+    }
+    places[at] = place;
+}
+
+/// Where in the trees a place is noted.
+#[derive(Clone, Copy, Debug)]
+enum Spot {
+    Own(usize, Id),
+    Cell(usize, Id, u32),
+    Answer(u32, Id),
+}
+
+impl Move {
+    fn compile(&mut self, layout: &Layout) {
+        (self.stays, self.comes, self.keeps) = (Key::MAX, 0, None);
+        let Layout::Flat(fields) = layout else {
+            self.slow = true;
+            return;
+        };
+        self.slow = false;
+        for change in &self.changes {
+            match *change {
+                Change::To(slot, id) => {
+                    let field = fields[slot as usize];
+                    self.stays &= !field.place();
+                    self.comes |= field.bits(id);
+                    self.slow |= !field.holds(id);
+                }
+                Change::Control(slot, control) => {
+                    self.stays &= !fields[slot as usize].place();
+                    self.slow |= self.keeps.is_some();
+                    self.keeps = Some((slot, control));
+                }
+            }
+        }
+    }
+}
+
+/// What becomes of the parts that a step read or wrote.
+fn changes(
+    store: &mut Store,
+    read: &[Asked],
+    written: &[Asked],
+    ids: &[Id],
+    after: &Situation,
+) -> SmallVec<[Change; 4]> {
+    let mut changes = SmallVec::new();
+    let mut threads: SmallVec<[usize; 4]> = SmallVec::new();
+    for asked in read.iter().chain(written) {
+        let slot = match *asked {
+            Asked::System => Slots::SYSTEM,
+            Asked::Slot(slot) => slot,
+            Asked::Control(thread) | Asked::Last(thread) => {
+                if !threads.contains(&thread) {
+                    threads.push(thread);
+                }
+                continue;
+            }
+        };
+        let id = store.id(slot, after);
+        let change = Change::To(slot as u16, id);
+        if (id != ids[slot] || !read.contains(asked)) && !changes.contains(&change) {
+            changes.push(change);
+        }
+    }
+    for thread in threads {
+        let slot = store.slots.local(thread);
+        let (old_control, old_last) = store.pair(thread, ids[slot]);
+        let (control, last) = store.control_and_last(thread, &after.state.threads[thread]);
+        let of = |asked: Asked| (read.contains(&asked), written.contains(&asked));
+        let (control_read, control_written) = of(Asked::Control(thread));
+        let (last_read, last_written) = of(Asked::Last(thread));
+        debug_assert!(control_read || control_written);
+        if !control_read && !last_read && had_ended(store, ids[Slots::SYSTEM], thread) {
+            continue;
+        }
+        if control_read
+            && control == old_control
+            && !last_written | last_read
+            && last == old_last
+        {
+            continue;
+        }
+        changes.push(if last_read || last_written {
+            let local = store.local(thread, (control, last));
+            Change::To(slot as u16, local)
+        } else {
+            Change::Control(slot as u16, control)
+        });
+    }
+    changes
+}
+
+/// A part that a step depends on, without the standing of threads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Asked {
+    System,
+    Control(usize),
+    Last(usize),
+    Slot(usize),
+}
+
+/// Watches what a step reads and writes.
+pub(crate) struct Probe<'s> {
+    slots: &'s Slots,
+    history_parts: usize,
+    read: SmallVec<[Asked; 8]>,
+    written: SmallVec<[Asked; 8]>,
+    pub(crate) history: super::history::History,
+    twice: Option<u64>,
+}
+
+impl<'s> Probe<'s> {
+    pub(crate) fn new(slots: &'s Slots, history_parts: usize) -> Self {
+        Self {
+            slots,
+            history_parts,
+            read: SmallVec::new(),
+            written: SmallVec::new(),
+            history: super::history::History::default(),
+            twice: None,
+        }
+    }
+
+    fn asks(&mut self, asked: Asked) {
+        if !self.written.contains(&asked) && !self.read.contains(&asked) {
+            self.read.push(asked);
+        }
+    }
+
+    /// Did the step depend on the kernel's side? If not, it has not changed it.
+    pub(crate) fn asked_the_system(&self) -> bool {
+        self.read.contains(&Asked::System)
+    }
+
+    /// The judgement depends on the part of the history of this number.
+    pub(crate) fn reads_history(&mut self, part: usize) {
+        let slot = self.slots.of_history(part, self.history_parts);
+        self.asks(Asked::Slot(slot));
+    }
+}
+
+impl Observer for Probe<'_> {
+    #[inline]
+    fn event(&mut self, _: Event) {}
+    #[inline]
+    fn rule(&mut self, _: RuleId) {}
+}
+
+impl Watch for Probe<'_> {
+    fn reads(&mut self, part: Part) {
+        self.asks(match part {
+            // Asked first of all, and in another way.
+            Part::Standing(_) => return,
+            Part::System => Asked::System,
+            Part::Control(thread) => Asked::Control(thread.index()),
+            Part::Last(thread) => Asked::Last(thread.index()),
+            part => Asked::Slot(self.slots.of(part)),
+        });
+    }
+
+    fn overwrites(&mut self, part: Part) {
+        let asked = match part {
+            Part::Control(thread) => Asked::Control(thread.index()),
+            Part::Last(thread) => Asked::Last(thread.index()),
+            part => return self.reads(part),
+        };
+        if !self.written.contains(&asked) {
+            self.written.push(asked);
+        }
+    }
+
+    fn begins(&mut self, thread: ThreadId, op: &CallOp, _: &iocp_model::Call) {
+        if let Some(label) = &op.label
+            && let Some(part) = self.history.begins(thread, label)
+        {
+            self.reads_history(part);
+        }
+    }
+
+    fn ends(&mut self, thread: ThreadId, op: &CallOp, returned: &Returned) {
+        if let Some(label) = &op.label {
+            let part = self
+                .history
+                .ends(thread, label, || SeenResult::of(returned));
+            if let Some(part) = part {
+                self.reads_history(part);
+            }
+        }
+        if !returned.packets.is_empty() {
+            let keys = returned.packets.iter().map(|packet| packet.key);
+            if let Some(part) = self.history.takes(thread, keys) {
+                self.reads_history(part);
+            }
+        }
+    }
+
+    fn marked_twice(&mut self, _: ThreadId, key: u64) {
+        self.twice = Some(key);
+    }
+}
+
+/// The parts beside the kernel's of states whose key is folded.
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
+    width: usize,
+    ids: Vec<Id>,
+    known: hashbrown::HashTable<Id>,
+}
+
+impl Rest {
+    pub(crate) fn new(width: usize) -> Self {
+        Self {
+            width,
+            ..Self::default()
+        }
+    }
+
+    fn of(&self, number: Id) -> &[Id] {
+        let start = number as usize * self.width;
+        &self.ids[start..start + self.width]
+    }
+
+    /// The number of these parts.
+    pub(crate) fn number(&mut self, ids: &[Id]) -> Id {
+        use std::hash::BuildHasher;
+        let hasher = foldhash::fast::FixedState::default();
+        let (width, all) = (self.width, &self.ids);
+        let of = |number: Id| &all[number as usize * width..(number as usize + 1) * width];
+        let hash = hasher.hash_one(ids);
+        if let Some(&number) = self.known.find(hash, |&number| of(number) == ids) {
+            return number;
+        }
+        let number = (self.ids.len() / self.width.max(1)) as Id;
+        self.ids.extend_from_slice(ids);
+        let all = &self.ids;
+        self.known.insert_unique(hash, number, |&number| {
+            hasher.hash_one(&all[number as usize * width..(number as usize + 1) * width])
+        });
+        number
+    }
+
+    /// The memory that it takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.ids.capacity() * 4 + self.known.allocation_size()
+    }
+}
+
+/// Has the thread ended in this system? Then nothing of it is left that could be overwritten.
+fn had_ended(store: &Store, system: Id, thread: usize) -> bool {
+    ThreadId::new(thread).is_some_and(|id| {
+        store.system_of(system).thread(id).state == ThreadState::Terminated
+    })
+}

@@ -1,0 +1,376 @@
+//! What a state consists of, each part under a number.
+//!
+//! Millions of states consist of a few thousand different parts: the kernel's side, the place of
+//! each thread in its program, each counter. A part is kept once, under a number, and a state is
+//! the numbers of its parts (Holzmann's *collapse* compression).
+
+use super::history::{History, Situation};
+use crate::{
+    program::{MOST_NESTING, Program},
+    state::{Last, Local, Part, State},
+};
+use indexmap::IndexSet;
+use iocp_model::{Handle, System};
+use iocp_traces::SeenResult;
+use std::collections::HashMap;
+use twox_hash::XxHash3_64;
+
+/// The number of a part.
+pub(crate) type Id = u32;
+
+type Hasher = foldhash::fast::FixedState;
+
+/// In which order a state lists its parts.
+#[derive(Clone, Debug)]
+pub(crate) struct Slots {
+    /// The number of threads.
+    pub(crate) threads: usize,
+    counters: usize,
+    marked: usize,
+    /// The number of slots.
+    pub(crate) all: usize,
+}
+
+impl Slots {
+    /// The kernel's side comes first, then the threads.
+    pub(crate) const SYSTEM: usize = 0;
+
+    pub(crate) fn new(situation: &Situation) -> Self {
+        let state = &situation.state;
+        let threads = state.threads.len();
+        let counters = 2 + threads;
+        let marked = counters + state.counters.len();
+        let history = marked + state.marked.len();
+        Self {
+            threads,
+            counters,
+            marked,
+            all: history + situation.history.parts(),
+        }
+    }
+
+    /// The slot of a thread's place in its program and what it remembers.
+    pub(crate) fn local(&self, thread: usize) -> usize {
+        1 + thread
+    }
+
+    fn variables(&self) -> usize {
+        1 + self.threads
+    }
+
+    fn history(&self, situation: &Situation) -> usize {
+        self.marked + situation.state.marked.len()
+    }
+
+    /// The slot of the part of the history of this number.
+    pub(crate) fn of_history(&self, part: usize, parts: usize) -> usize {
+        self.all - parts + part
+    }
+
+    /// The slot in which a part of a state is.
+    pub(crate) fn of(&self, part: Part) -> usize {
+        match part {
+            Part::System | Part::Standing(_) => Self::SYSTEM,
+            Part::Control(thread) | Part::Last(thread) => self.local(thread.index()),
+            Part::Variables => self.variables(),
+            Part::Counter(counter) => self.counters + counter,
+            Part::Marked(set) => self.marked + set,
+        }
+    }
+}
+
+/// A part that is neither the kernel's nor a thread's.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Value {
+    Handles(Vec<Handle>),
+    Counter(i64),
+    Keys(Vec<u64>),
+    Calls(Vec<Option<SeenResult>>),
+}
+
+impl Value {
+    /// The same bytes if and only if it is the same value, on every machine.
+    fn bytes(&self) -> Vec<u8> {
+        let numbers = |numbers: &[u64]| numbers.iter().flat_map(|it| it.to_le_bytes()).collect();
+        match self {
+            Self::Handles(handles) => {
+                numbers(&handles.iter().map(|it| it.0.into()).collect::<Vec<_>>())
+            }
+            Self::Counter(counter) => counter.to_le_bytes().to_vec(),
+            Self::Keys(keys) => numbers(keys),
+            // Cannot fail: plain data with names for keys.
+            Self::Calls(calls) => serde_json::to_vec(calls).unwrap_or_default(),
+        }
+    }
+}
+
+/// A thread's place in its program, without what it remembers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Control {
+    pub(crate) at: u32,
+    pub(crate) turns: [u32; MOST_NESTING],
+}
+
+impl Control {
+    fn of(local: &Local) -> Self {
+        Self {
+            at: local.at,
+            turns: local.turns,
+        }
+    }
+}
+
+/// All parts that have been seen.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) slots: Slots,
+    /// Which code each thread runs: threads of the same code share their numbers.
+    codes: Vec<usize>,
+    systems: Numbered<System>,
+    controls: Vec<IndexSet<Control, Hasher>>,
+    lasts: IndexSet<Last, Hasher>,
+    /// Of each code, the pairs of a control and a last.
+    locals: Vec<IndexSet<(Id, Id), Hasher>>,
+    /// Of each slot behind the threads' ones.
+    values: Vec<IndexSet<Value, Hasher>>,
+    /// Of each slot, the hashes of its parts.
+    hashes: Vec<Vec<u64>>,
+    bytes: Vec<u8>,
+}
+
+/// Values that are the same if their bytes are.
+#[derive(Debug)]
+struct Numbered<T> {
+    ids: HashMap<Box<[u8]>, Id, Hasher>,
+    values: Vec<T>,
+}
+
+/// The number of the next part.
+///
+/// # Panics
+/// If there are four thousand million: they do not fit into memory.
+#[allow(clippy::expect_used)]
+fn number(count: usize) -> Id {
+    Id::try_from(count).expect("fewer than 2^32 parts")
+}
+
+impl Store {
+    pub(crate) fn new(program: &Program, situation: &Situation) -> Self {
+        let slots = Slots::new(situation);
+        let codes: Vec<_> = program.threads.iter().map(|thread| thread.code).collect();
+        let mut lasts = IndexSet::default();
+        lasts.insert(Last::default());
+        Self {
+            systems: Numbered {
+                ids: HashMap::default(),
+                values: Vec::new(),
+            },
+            controls: vec![IndexSet::default(); program.codes.len()],
+            lasts,
+            locals: vec![IndexSet::default(); program.codes.len()],
+            values: vec![IndexSet::default(); slots.all - 1 - slots.threads],
+            hashes: vec![Vec::new(); slots.all],
+            bytes: Vec::new(),
+            codes,
+            slots,
+        }
+    }
+
+    /// How many parts there are of a slot.
+    pub(crate) fn count(&self, slot: usize) -> usize {
+        if slot == Slots::SYSTEM {
+            self.systems.values.len()
+        } else if slot <= self.slots.threads {
+            self.locals[self.codes[slot - 1]].len()
+        } else {
+            self.values[slot - 1 - self.slots.threads].len()
+        }
+    }
+
+    /// The code of a thread.
+    pub(crate) fn code(&self, thread: usize) -> usize {
+        self.codes[thread]
+    }
+
+    /// The memory that the parts take, roughly.
+    pub(crate) fn memory(&self) -> usize {
+        let systems = &self.systems.values;
+        let one = systems.last().map_or(0, |system| {
+            size_of::<System>()
+                + system.most_encoded() / 4
+                + size_of_val(system.threads())
+                + size_of_val(system.ports())
+        });
+        systems.len() * one
+    }
+
+    fn hash(slot: usize, bytes: &[u8]) -> u64 {
+        XxHash3_64::oneshot_with_seed(slot as u64, bytes)
+    }
+
+    /// The number of a system.
+    pub(crate) fn system(&mut self, system: &System) -> Id {
+        self.bytes.clear();
+        system.encode(&mut self.bytes);
+        if let Some(&id) = self.systems.ids.get(self.bytes.as_slice()) {
+            return id;
+        }
+        let id = number(self.systems.values.len());
+        self.systems.ids.insert(self.bytes.as_slice().into(), id);
+        self.systems.values.push(system.clone());
+        self.hashes[Slots::SYSTEM].push(Self::hash(Slots::SYSTEM, &self.bytes));
+        id
+    }
+
+    /// The system of a number.
+    pub(crate) fn system_of(&self, id: Id) -> &System {
+        &self.systems.values[id as usize]
+    }
+
+    /// The numbers of a thread's control, and of what it remembers.
+    pub(crate) fn control_and_last(&mut self, thread: usize, local: &Local) -> (Id, Id) {
+        let (control, _) = self.controls[self.codes[thread]].insert_full(Control::of(local));
+        let (last, _) = self.lasts.insert_full(local.last);
+        (number(control), number(last))
+    }
+
+    /// The number of a pair of these, in the thread's slot.
+    pub(crate) fn local(&mut self, thread: usize, pair: (Id, Id)) -> Id {
+        let code = self.codes[thread];
+        let (local, _) = self.locals[code].insert_full(pair);
+        number(local)
+    }
+
+    /// The pair behind a number in the thread's slot.
+    pub(crate) fn pair(&self, thread: usize, local: Id) -> (Id, Id) {
+        self.locals[self.codes[thread]][local as usize]
+    }
+
+    /// What is behind a number in the thread's slot.
+    pub(crate) fn local_of(&self, thread: usize, local: Id) -> Local {
+        let (control, last) = self.pair(thread, local);
+        let Control { at, turns } = self.controls[self.codes[thread]][control as usize];
+        Local {
+            at,
+            turns,
+            last: self.lasts[last as usize],
+        }
+    }
+
+    fn value(&mut self, slot: usize, value: Value) -> Id {
+        let values = &mut self.values[slot - 1 - self.slots.threads];
+        if let Some(id) = values.get_index_of(&value) {
+            return number(id);
+        }
+        self.hashes[slot].push(Self::hash(slot, &value.bytes()));
+        number(values.insert_full(value).0)
+    }
+
+    /// The number of what is in a slot.
+    pub(crate) fn id(&mut self, slot: usize, situation: &Situation) -> Id {
+        let Situation { state, history } = situation;
+        let slots = &self.slots;
+        if slot == Slots::SYSTEM {
+            return self.system(&state.system);
+        }
+        if slot <= slots.threads {
+            let pair = self.control_and_last(slot - 1, &state.threads[slot - 1]);
+            return self.local(slot - 1, pair);
+        }
+        let value = if slot == slots.variables() {
+            Value::Handles(state.variables.clone())
+        } else if slot < slots.marked {
+            Value::Counter(state.counters[slot - slots.counters])
+        } else if slot < slots.history(situation) {
+            Value::Keys(state.marked[slot - slots.marked].clone())
+        } else {
+            history.part(slot - slots.history(situation))
+        };
+        self.value(slot, value)
+    }
+
+    /// The numbers of all parts.
+    pub(crate) fn ids(&mut self, situation: &Situation) -> Vec<Id> {
+        (0..self.slots.all)
+            .map(|slot| self.id(slot, situation))
+            .collect()
+    }
+
+    /// The situation whose parts have these numbers. `like` is any situation of the same program.
+    pub(crate) fn situation(&self, ids: &[Id], like: &Situation) -> Situation {
+        let slots = &self.slots;
+        let value = |slot: usize| &self.values[slot - 1 - slots.threads][ids[slot] as usize];
+        let first = slots.history(like);
+        let mut history = like.history.clone();
+        for slot in first..slots.all {
+            history.set_part(slot - first, value(slot));
+        }
+        let state = State {
+            system: self.system_of(ids[Slots::SYSTEM]).clone(),
+            threads: (0..slots.threads)
+                .map(|thread| self.local_of(thread, ids[slots.local(thread)]))
+                .collect(),
+            variables: match value(slots.variables()) {
+                Value::Handles(handles) => handles.clone(),
+                _ => Vec::new(),
+            },
+            counters: (slots.counters..slots.marked)
+                .map(|slot| match value(slot) {
+                    Value::Counter(counter) => *counter,
+                    _ => 0,
+                })
+                .collect(),
+            marked: (slots.marked..first)
+                .map(|slot| match value(slot) {
+                    Value::Keys(keys) => keys.clone(),
+                    _ => Vec::new(),
+                })
+                .collect(),
+        };
+        Situation { state, history }
+    }
+
+    /// The hash of the part of this number in a slot: of the part itself, whatever its number.
+    pub(crate) fn hash_of(&mut self, slot: usize, id: Id) -> u64 {
+        if let Some(&hash) = self.hashes[slot].get(id as usize) {
+            return hash;
+        }
+        // Only the threads' hashes are made on demand: a pair is entered for all threads of a code.
+        let thread = slot - 1;
+        for id in self.hashes[slot].len()..=id as usize {
+            let local = self.local_of(thread, number(id));
+            let turns = local.turns.iter().map(|turn| u64::from(*turn));
+            let numbers = [u64::from(local.at), local.last.word as u64, local.last.key];
+            let bytes: Vec<u8> = numbers
+                .into_iter()
+                .chain(turns)
+                .flat_map(u64::to_le_bytes)
+                .collect();
+            self.hashes[slot].push(Self::hash(slot, &bytes));
+        }
+        self.hashes[slot][id as usize]
+    }
+}
+
+impl History {
+    /// The number of parts.
+    pub(crate) fn parts(&self) -> usize {
+        self.calls.len() + self.took.len()
+    }
+
+    /// A part.
+    pub(crate) fn part(&self, index: usize) -> Value {
+        match index.checked_sub(self.calls.len()) {
+            None => Value::Calls(self.calls[index].results.clone()),
+            Some(index) => Value::Keys(self.took[index].keys.clone()),
+        }
+    }
+
+    fn set_part(&mut self, index: usize, value: &Value) {
+        match (index.checked_sub(self.calls.len()), value) {
+            (None, Value::Calls(results)) => self.calls[index].results.clone_from(results),
+            (Some(index), Value::Keys(keys)) => self.took[index].keys.clone_from(keys),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,528 @@
+//! Breadth first through all states, by several threads.
+//!
+//! States are visited in the order of their distance from the first, level by level; within a level
+//! threads take them from a common frontier. Which thread takes which state, and under which
+//! numbers parts are entered, changes nothing that is reported.
+
+use super::{
+    history::Situation,
+    layout::{Key, Layout},
+    memo::{Judge, Memo, Rest},
+    parts::{Id, Store},
+    table::{Table, spread},
+};
+use crate::{program::Program, state::StepError};
+use iocp_model::ThreadId;
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+/// A thread takes so many states from the frontier at a time.
+const CHUNK: usize = 512;
+/// Successors are looked up so many at a time, so that the waits for memory overlap.
+const BATCH: usize = 64;
+/// The slots of a table in the beginning.
+const FIRST_SLOTS: usize = 1 << 16;
+/// A frontier of fewer states is not worth a second thread.
+const WORTH_SHARING: usize = 4 * CHUNK;
+
+/// What a search has counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) states: u64,
+    pub(crate) transitions: u64,
+    pub(crate) ends: u64,
+    /// Of the states and the steps between them, whatever their order.
+    pub(crate) digest: u64,
+}
+
+impl Counted {
+    fn add(&mut self, other: Self) {
+        self.states += other.states;
+        self.transitions += other.transitions;
+        self.ends += other.ends;
+        self.digest = self.digest.wrapping_add(other.digest);
+    }
+}
+
+/// A property that does not hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Breach {
+    /// In this state, or by a step from it.
+    pub(crate) parts: Vec<Id>,
+    /// How long the way to the breach is.
+    pub(crate) depth: usize,
+    pub(crate) message: String,
+}
+
+/// All that the threads of a search share.
+pub(crate) struct Space<'a> {
+    program: &'a Program,
+    judge: &'a (dyn Judge + Sync),
+    first: Situation,
+    store: Mutex<Store>,
+    rest: Mutex<Rest>,
+    layout: Layout,
+    table: Table,
+    /// How many slots are taken, or spoken for.
+    used: AtomicUsize,
+    /// A thread found no room.
+    full: AtomicBool,
+    stop: AtomicBool,
+}
+
+/// A search under way.
+pub(crate) struct Search<'a> {
+    space: Space<'a>,
+    workers: Vec<Worker>,
+    frontier: Vec<Key>,
+    next: Vec<Key>,
+    pub(crate) depth: usize,
+    pub(crate) breaches: Vec<Breach>,
+}
+
+/// How a level ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Level {
+    /// There are more.
+    Done,
+    /// It was the last one.
+    Last,
+    /// It was cut short.
+    Cut,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<'a> Search<'a> {
+    pub(crate) fn new(
+        program: &'a Program,
+        judge: &'a (dyn Judge + Sync),
+        first: Situation,
+        threads: usize,
+        digest: bool,
+    ) -> Self {
+        let mut store = Store::new(program, &first);
+        let ids = store.ids(&first);
+        let layout = Layout::new(&store);
+        let workers = (0..threads.max(1))
+            .map(|_| Worker::new(&store, &layout, digest))
+            .collect();
+        let space = Space {
+            program,
+            judge,
+            first,
+            rest: Mutex::new(Rest::new(store.slots.all - 1)),
+            store: Mutex::new(store),
+            layout,
+            table: Table::new(FIRST_SLOTS),
+            used: AtomicUsize::new(1),
+            full: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+        };
+        let key = space.key(&ids);
+        space.table.insert(key);
+        Self {
+            space,
+            workers,
+            frontier: vec![key],
+            next: Vec::new(),
+            depth: 0,
+            breaches: Vec::new(),
+        }
+    }
+
+    /// What has been counted.
+    pub(crate) fn counted(&self) -> Counted {
+        let mut counted = Counted::default();
+        self.workers.iter().for_each(|worker| counted.add(worker.counted));
+        counted
+    }
+
+    pub(crate) fn report(&self) {
+        let store = lock(&self.space.store);
+        let counts: Vec<_> = (0..store.slots.all).map(|slot| store.count(slot)).collect();
+        println!("parts {counts:?} layout {:?} moves {}", self.space.layout, self.workers[0].memo.moves.len());
+    }
+
+    /// The states that wait to be visited.
+    pub(crate) fn waiting(&self) -> usize {
+        self.frontier.len()
+    }
+
+    /// The memory that it takes.
+    pub(crate) fn memory(&self) -> usize {
+        let own: usize = self.workers.iter().map(|worker| worker.memo.memory()).sum();
+        self.space.table.memory()
+            + lock(&self.space.store).memory()
+            + lock(&self.space.rest).memory()
+            + (self.frontier.capacity() + self.next.capacity()) * size_of::<Key>()
+            + own
+    }
+
+    /// The memory that the visited states take.
+    pub(crate) fn visited_memory(&self) -> usize {
+        self.space.table.memory()
+    }
+
+    /// Visits the states of one level. `go_on` is asked now and then.
+    ///
+    /// # Errors
+    /// If a thread of the program spins.
+    pub(crate) fn level(&mut self, go_on: &(dyn Fn(u64) -> bool + Sync)) -> Result<Level, StepError> {
+        while !self.frontier.is_empty() {
+            let taken = AtomicUsize::new(0);
+            let visited = AtomicU64::new(self.counted().states);
+            let (space, frontier) = (&self.space, &self.frontier);
+            let run = |worker: &mut Worker| -> Result<(), StepError> {
+                loop {
+                    if space.full.load(Ordering::Relaxed) || space.stop.load(Ordering::Relaxed) {
+                        return Ok(());
+                    }
+                    let start = taken.fetch_add(CHUNK, Ordering::Relaxed);
+                    let Some(rest) = frontier.get(start..).filter(|rest| !rest.is_empty()) else {
+                        return Ok(());
+                    };
+                    let chunk = &rest[..CHUNK.min(rest.len())];
+                    worker.visit(space, chunk)?;
+                    let so_far = visited.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+                    if !go_on(so_far + chunk.len() as u64) {
+                        space.stop.store(true, Ordering::Relaxed);
+                    }
+                }
+            };
+            if self.workers.len() == 1 || frontier.len() < WORTH_SHARING {
+                run(&mut self.workers[0])?;
+            } else {
+                let run = &run;
+                std::thread::scope(|scope| {
+                    let threads: Vec<_> = self
+                        .workers
+                        .iter_mut()
+                        .map(|worker| scope.spawn(move || run(worker)))
+                        .collect();
+                    threads
+                        .into_iter()
+                        .map(|thread| thread.join().unwrap_or_else(|it| std::panic::resume_unwind(it)))
+                        .collect::<Result<(), StepError>>()
+                })?;
+            }
+            let taken = taken.into_inner().min(self.frontier.len());
+            self.frontier.drain(..taken);
+            for worker in &mut self.workers {
+                self.frontier.append(&mut worker.left);
+                self.next.append(&mut worker.new);
+                for breach in worker.breaches.drain(..) {
+                    self.breaches.push(Breach {
+                        depth: self.depth + breach.depth,
+                        ..breach
+                    });
+                }
+            }
+            if self.space.stop.load(Ordering::Relaxed) {
+                return Ok(Level::Cut);
+            }
+            if self.space.full.load(Ordering::Relaxed) {
+                self.make_room();
+            }
+        }
+        std::mem::swap(&mut self.frontier, &mut self.next);
+        if self.frontier.is_empty() {
+            return Ok(Level::Last);
+        }
+        self.depth += 1;
+        Ok(Level::Done)
+    }
+
+    /// Lays the keys out anew, in a larger table if that one is full.
+    fn make_room(&mut self) {
+        let space = &mut self.space;
+        let used = *space.used.get_mut();
+        let slots = space.table.slots();
+        let slots = match used * 2 > slots {
+            true if slots < 1 << 22 => slots * 4,
+            true => slots * 2,
+            false => slots,
+        };
+        let layout = {
+            let store = lock(&space.store);
+            let layout = Layout::new(&store);
+            // Rather than widen one slot after another, all are widened when the table grows.
+            layout
+        };
+        let old = Memo::new(&lock(&space.store), space.layout.clone());
+        let same = layout == space.layout;
+        space.layout = layout;
+        let rest = space.rest.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = vec![0; lock(&space.store).slots.all];
+        let layout = &space.layout;
+        let mut lay_out = |key: &mut Key| {
+            if !same {
+                old.unpack(*key, rest, &mut ids);
+                *key = key_of(layout, rest, &ids);
+            }
+        };
+        let table = Table::new(slots);
+        for mut key in space.table.keys() {
+            lay_out(&mut key);
+            table.insert(key);
+        }
+        self.frontier.iter_mut().for_each(&mut lay_out);
+        self.next.iter_mut().for_each(&mut lay_out);
+        space.table = table;
+        space.full = AtomicBool::new(false);
+        if !same {
+            for worker in &mut self.workers {
+                worker.memo.lay_out(&space.layout);
+            }
+        }
+    }
+}
+
+/// The key of a state of these parts.
+fn key_of(layout: &Layout, rest: &mut Rest, ids: &[Id]) -> Key {
+    match layout {
+        Layout::Flat(fields) => fields
+            .iter()
+            .zip(ids)
+            .fold(0, |key, (field, id)| key | field.bits(*id)),
+        Layout::Folded => Layout::folded(ids[0], rest.number(&ids[1..])),
+    }
+}
+
+impl Space<'_> {
+    fn key(&self, ids: &[Id]) -> Key {
+        key_of(&self.layout, &mut lock(&self.rest), ids)
+    }
+
+    /// So many slots may be taken before the table grows.
+    fn room(&self) -> usize {
+        self.table.slots() / 4 * 3
+    }
+}
+
+/// One thread of a search.
+struct Worker {
+    memo: Memo,
+    digest: bool,
+    counted: Counted,
+    /// New states.
+    new: Vec<Key>,
+    /// States for which there was no room.
+    left: Vec<Key>,
+    breaches: Vec<Breach>,
+    ids: Vec<Id>,
+    next_ids: Vec<Id>,
+    batch: Batch,
+}
+
+/// States, and their successors that have not been looked up yet.
+#[derive(Default)]
+struct Batch {
+    states: Vec<Key>,
+    successors: Vec<Key>,
+    counted: Counted,
+    breaches: Vec<Breach>,
+}
+
+/// Why a state could not be visited.
+enum Stuck {
+    /// A part has no room in the layout.
+    NoRoom,
+    Step(StepError),
+}
+
+impl From<StepError> for Stuck {
+    fn from(error: StepError) -> Self {
+        Self::Step(error)
+    }
+}
+
+impl Worker {
+    fn new(store: &Store, layout: &Layout, digest: bool) -> Self {
+        Self {
+            memo: Memo::new(store, layout.clone()),
+            digest,
+            counted: Counted::default(),
+            new: Vec::new(),
+            left: Vec::new(),
+            breaches: Vec::new(),
+            ids: vec![0; store.slots.all],
+            next_ids: Vec::new(),
+            batch: Batch::default(),
+        }
+    }
+
+    /// Visits these states.
+    fn visit(&mut self, space: &Space<'_>, states: &[Key]) -> Result<(), StepError> {
+        for (index, &key) in states.iter().enumerate() {
+            let before = self.batch.successors.len();
+            let breaches = self.batch.breaches.len();
+            match self.expand(space, key) {
+                Ok(counted) => {
+                    self.batch.states.push(key);
+                    self.batch.counted.add(counted);
+                }
+                Err(Stuck::NoRoom) => {
+                    self.batch.successors.truncate(before);
+                    self.batch.breaches.truncate(breaches);
+                    self.left.push(key);
+                    space.full.store(true, Ordering::Relaxed);
+                }
+                Err(Stuck::Step(error)) => return Err(error),
+            }
+            if self.batch.successors.len() >= BATCH || index + 1 == states.len() {
+                self.commit(space);
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks the successors up, if the table has room for them.
+    fn commit(&mut self, space: &Space<'_>) {
+        let batch = &mut self.batch;
+        let most = batch.successors.len();
+        let used = space.used.fetch_add(most, Ordering::Relaxed);
+        if used + most > space.room() {
+            space.used.fetch_sub(most, Ordering::Relaxed);
+            self.left.append(&mut batch.states);
+            batch.successors.clear();
+            batch.breaches.clear();
+            batch.counted = Counted::default();
+            space.full.store(true, Ordering::Relaxed);
+            return;
+        }
+        let near = batch
+            .successors
+            .iter()
+            .fold(0, |near, key| near ^ space.table.touch(*key));
+        std::hint::black_box(near);
+        let before = self.new.len();
+        for &key in &batch.successors {
+            if space.table.insert(key) {
+                self.new.push(key);
+            }
+        }
+        let old = most - (self.new.len() - before);
+        space.used.fetch_sub(old, Ordering::Relaxed);
+        self.counted.add(batch.counted);
+        self.breaches.append(&mut batch.breaches);
+        batch.counted = Counted::default();
+        batch.states.clear();
+        batch.successors.clear();
+    }
+
+    /// Puts the successors of a state into the batch.
+    #[inline]
+    fn expand(&mut self, space: &Space<'_>, key: Key) -> Result<Counted, Stuck> {
+        let mut counted = Counted {
+            states: 1,
+            ..Counted::default()
+        };
+        match &space.layout {
+            Layout::Flat(_) => self.memo.unpack(key, &Rest::default(), &mut self.ids),
+            Layout::Folded => self.memo.unpack(key, &lock(&space.rest), &mut self.ids),
+        }
+        if !self.memo.knows(&self.ids) {
+            self.memo.look_at(&mut lock(&space.store));
+        }
+        let hash = if self.digest {
+            self.memo.hash(&self.ids)
+        } else {
+            0
+        };
+        for thread in 0..space.program.threads.len() {
+            let leaf = match self.memo.leaf(thread, &self.ids) {
+                Some(leaf) => leaf,
+                None => self.learn(space, thread)?,
+            };
+            for index in self.memo.range(leaf) {
+                let step = &self.memo.moves[index];
+                let next = match self.memo.next(step, key, &self.ids) {
+                    Some(next) => next,
+                    None => self.next_slowly(space, index)?,
+                };
+                let step = &self.memo.moves[index];
+                if self.digest {
+                    let to = self.memo.next_hash(step, &self.ids, hash);
+                    let edge = spread(hash ^ to.rotate_left(17) ^ index_of(step));
+                    counted.digest = counted.digest.wrapping_add(spread(edge));
+                }
+                if let Some(breach) = step.breach {
+                    self.batch.breaches.push(Breach {
+                        parts: self.ids.clone(),
+                        depth: 1,
+                        message: self.memo.breaches[breach as usize].clone(),
+                    });
+                }
+                self.batch.successors.push(next);
+                counted.transitions += 1;
+            }
+        }
+        if self.digest {
+            counted.digest = counted.digest.wrapping_add(spread(spread(hash)));
+        }
+        if counted.transitions == 0 {
+            counted.ends = 1;
+            let situation = lock(&space.store).situation(&self.ids, &space.first);
+            for message in space.judge.end(&situation) {
+                self.batch.breaches.push(Breach {
+                    parts: self.ids.clone(),
+                    depth: 0,
+                    message,
+                });
+            }
+        }
+        Ok(counted)
+    }
+
+    /// The first time that a thread stands like this.
+    #[cold]
+    fn learn(&mut self, space: &Space<'_>, thread: usize) -> Result<u32, StepError> {
+        // There are as many threads as the program has.
+        let id = ThreadId::new(thread).unwrap_or_else(|| unreachable!("a thread of the program"));
+        let mut store = lock(&space.store);
+        self.memo.learn(
+            space.program,
+            &mut store,
+            space.judge,
+            &space.first,
+            id,
+            &self.ids,
+        )?;
+        Ok(self.memo.leaf(thread, &self.ids).unwrap_or_else(|| {
+            unreachable!("what has been learned is known")
+        }))
+    }
+
+    #[cold]
+    fn next_slowly(&mut self, space: &Space<'_>, index: usize) -> Result<Key, Stuck> {
+        let mut store = lock(&space.store);
+        self.memo
+            .next_ids(index, &mut store, &self.ids, &mut self.next_ids);
+        self.memo.look_at(&mut store);
+        let fits = |(slot, id): (usize, &Id)| space.layout.holds(slot, *id);
+        if !self.next_ids.iter().enumerate().all(fits) {
+            return Err(Stuck::NoRoom);
+        }
+        drop(store);
+        Ok(space.key(&self.next_ids))
+    }
+}
+
+/// A number for which choice a step is, within a thread that has several.
+fn index_of(step: &super::memo::Move) -> u64 {
+    use crate::state::Choice;
+    let (kind, more) = match step.choice {
+        Choice::Step(_) => (0, 0),
+        Choice::Return(_, more) => (1, more),
+        Choice::Expire(_) => (2, 0),
+        Choice::Suspend(_) => (3, 0),
+    };
+    (step.choice.thread().index() as u64) << 32 | kind << 16 | u64::from(more)
+}
