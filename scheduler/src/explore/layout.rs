@@ -52,6 +52,22 @@ pub(crate) enum Layout {
 }
 
 impl Layout {
+    /// The fields of a flat layout, and none of a folded one.
+    pub(crate) fn fields(&self) -> Vec<Field> {
+        match self {
+            Self::Flat(fields) => fields.clone(),
+            Self::Folded => Vec::new(),
+        }
+    }
+
+    /// Is there room for all parts that there are?
+    pub(crate) fn fits(&self, store: &Store) -> bool {
+        (0..store.slots.all).all(|slot| {
+            let last = store.count(slot).saturating_sub(1);
+            Id::try_from(last).is_ok_and(|last| self.holds(slot, last))
+        })
+    }
+
     /// A layout with room for the parts that there are, and as many again.
     pub(crate) fn new(store: &Store) -> Self {
         let mut shift = 0;

@@ -8,7 +8,7 @@
 
 use super::{
     history::Situation,
-    layout::{Key, Layout},
+    layout::{Field, Key, Layout},
     parts::{Id, Slots, Store},
 };
 use crate::{
@@ -30,17 +30,28 @@ pub(crate) trait Judge {
     fn end(&self, situation: &Situation) -> Vec<String>;
 }
 
-/// One step that can be taken.
-#[derive(Clone, Debug)]
+/// One step that can be taken, as what it does to a flat key.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Move {
-    pub(crate) choice: Choice,
-    /// In a flat key: what stays, and what comes.
+    /// What stays of the key, and what comes.
     stays: Key,
     comes: Key,
-    /// A thread that keeps what it remembers: its slot, and its new control.
-    keeps: Option<(u16, Id)>,
-    /// More than one such thread, or the layout is folded: see `changes`.
+    /// A thread that keeps what it remembers: its new control,
+    control: Id,
+    /// and its slot; zero if there is none.
+    keeps: u16,
+    /// The key does not tell; see its changes.
     slow: bool,
+    /// It is the last of its leaf.
+    pub(crate) last: bool,
+    /// It breaks a property.
+    pub(crate) breaks: bool,
+}
+
+/// What else there is to know of a step.
+#[derive(Clone, Debug)]
+pub(crate) struct Effect {
+    pub(crate) choice: Choice,
     /// What it breaks: an index into the breaches.
     pub(crate) breach: Option<u32>,
     changes: SmallVec<[Change; 4]>,
@@ -61,7 +72,7 @@ struct Place(u32);
 
 enum Found {
     Unknown,
-    /// The moves of this range.
+    /// The moves from this one on.
     Leaf(u32),
     /// What is the kernel's side? The question of this number.
     System(u32),
@@ -71,7 +82,7 @@ enum Found {
 
 impl Place {
     const KIND: u32 = 30;
-    const NOTHING: Self = Self(1 << Self::KIND);
+    const NOTHING: Self = Self(1 << Self::KIND | NO_MOVES);
 
     fn leaf(index: usize) -> Self {
         Self(1 << Self::KIND | index as u32)
@@ -146,21 +157,26 @@ pub(crate) struct Memo {
     own: Vec<Vec<Place>>,
     questions: Vec<Question>,
     system_questions: u32,
-    leaves: Vec<(u32, u32)>,
     pub(crate) moves: Vec<Move>,
-    layout: Layout,
+    /// Of each move.
+    pub(crate) effects: Vec<Effect>,
+    /// Of a flat layout.
+    fields: Vec<Field>,
     /// Of each slot, the hashes of the parts that are known here.
     hashes: Vec<Vec<u64>>,
     /// What was found broken.
     pub(crate) breaches: Vec<String>,
 }
 
+/// The leaf without moves.
+pub(crate) const NO_MOVES: u32 = (1 << Place::KIND) - 1;
+
 const STILL: u8 = 0;
 const OWN: u8 = 1;
 const OTHER: u8 = 2;
 
 impl Memo {
-    pub(crate) fn new(store: &Store, layout: Layout) -> Self {
+    pub(crate) fn new(store: &Store, layout: &Layout) -> Self {
         let threads = store.slots.threads;
         let codes: Vec<_> = (0..threads).map(|thread| store.code(thread)).collect();
         let count = codes.iter().max().map_or(0, |most| most + 1);
@@ -176,10 +192,9 @@ impl Memo {
             questions: Vec::new(),
             // The first questions are those of the threads: cell entries of zero mean none.
             system_questions: threads as u32 + 1,
-            // The leaf without moves.
-            leaves: vec![(0, 0)],
             moves: Vec::new(),
-            layout,
+            effects: Vec::new(),
+            fields: layout.fields(),
             hashes: vec![Vec::new(); store.slots.all],
             breaches: Vec::new(),
         }
@@ -188,33 +203,23 @@ impl Memo {
     /// The memory that it takes, roughly.
     pub(crate) fn memory(&self) -> usize {
         self.cells.len() * size_of::<Cell>()
-            + self.moves.len() * size_of::<Move>()
-            + self.leaves.len() * 8
+            + self.moves.len() * (size_of::<Move>() + size_of::<Effect>())
             + self.more_cells.len() * 24
     }
 
     /// Keys are laid out another way from now on.
     pub(crate) fn lay_out(&mut self, layout: &Layout) {
-        self.layout = layout.clone();
-        for step in &mut self.moves {
-            step.compile(&self.layout);
+        self.fields = layout.fields();
+        for (step, effect) in self.moves.iter_mut().zip(&self.effects) {
+            step.compile(effect, &self.fields);
         }
     }
 
-    /// The parts of a state, from its key.
+    /// The parts of a state, from its flat key.
     #[inline]
-    pub(crate) fn unpack(&self, key: Key, rest: &Rest, ids: &mut [Id]) {
-        match &self.layout {
-            Layout::Flat(fields) => {
-                for (id, field) in ids.iter_mut().zip(fields) {
-                    *id = field.get(key);
-                }
-            }
-            Layout::Folded => {
-                let (system, number) = Layout::unfold(key);
-                ids[0] = system;
-                ids[1..].copy_from_slice(rest.of(number));
-            }
+    pub(crate) fn unpack(&self, key: Key, ids: &mut [Id]) {
+        for (id, field) in ids.iter_mut().zip(&self.fields) {
+            *id = field.get(key);
         }
     }
 
@@ -270,19 +275,12 @@ impl Memo {
             .fold(0, |hash, (id, hashes)| hash.wrapping_add(hashes[*id as usize]))
     }
 
-    /// The moves of a leaf.
-    #[inline]
-    pub(crate) fn range(&self, leaf: u32) -> std::ops::Range<usize> {
-        let (start, end) = self.leaves[leaf as usize];
-        start as usize..end as usize
-    }
-
-    /// The leaf of a thread in a state of these parts.
-    #[inline]
+    /// The first move of a thread in a state of these parts, if they have been learned.
+    #[inline(always)]
     pub(crate) fn leaf(&self, thread: usize, ids: &[Id]) -> Option<u32> {
         let system = ids[0];
         let mut place = match self.standing[system as usize * self.threads + thread] {
-            STILL => return Some(0),
+            STILL => return Some(NO_MOVES),
             OWN => {
                 let (control, _) = self.pairs[self.codes[thread]].of[ids[1 + thread] as usize];
                 *self.own[thread].get(control as usize)?
@@ -302,7 +300,7 @@ impl Memo {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn cell(&self, thread: usize, system: Id, question: u32) -> Place {
         let at = (system as usize * self.threads + thread) * WAYS;
         for cell in &self.cells[at..at + WAYS] {
@@ -337,37 +335,30 @@ impl Memo {
         }
     }
 
-    /// The key of the state that a move leads to; `None` if a part is not known or has no room.
-    #[inline]
+    /// The key of the state that a move leads to; `None` if the key does not tell, or a part is not
+    /// known or has no room.
+    #[inline(always)]
     pub(crate) fn next(&self, step: &Move, key: Key, ids: &[Id]) -> Option<Key> {
         if step.slow {
             return None;
         }
         let next = key & step.stays | step.comes;
-        match step.keeps {
-            None => Some(next),
-            Some((slot, control)) => {
-                let pairs = &self.pairs[self.codes[slot as usize - 1]];
-                let (_, last) = pairs.of[ids[slot as usize] as usize];
-                let local = pairs
-                    .to
-                    .get(control as usize)?
-                    .get(last as usize)?
-                    .checked_sub(1)?;
-                let Layout::Flat(fields) = &self.layout else {
-                    return None;
-                };
-                let field = fields[slot as usize];
-                field.holds(local).then(|| next | field.bits(local))
-            }
+        let slot = step.keeps as usize;
+        if slot == 0 {
+            return Some(next);
         }
+        let pairs = &self.pairs[self.codes[slot - 1]];
+        let (_, last) = pairs.of[ids[slot] as usize];
+        let local = pairs.local(step.control, last)?;
+        let field = self.fields[slot];
+        field.holds(local).then(|| next | field.bits(local))
     }
 
     /// The parts of the state that a move leads to.
     pub(crate) fn next_ids(&self, step: usize, store: &mut Store, ids: &[Id], next: &mut Vec<Id>) {
         next.clear();
         next.extend_from_slice(ids);
-        for change in &self.moves[step].changes {
+        for change in &self.effects[step].changes {
             match *change {
                 Change::To(slot, id) => next[slot as usize] = id,
                 Change::Control(slot, control) => {
@@ -382,17 +373,17 @@ impl Memo {
     /// The hash of the state that a move leads to, from that of the state where it is taken.
     pub(crate) fn next_hash(
         &self,
-        step: &Move,
+        effect: &Effect,
         ids: &[Id],
         hash: u64,
     ) -> u64 {
-        step.changes.iter().fold(hash, |hash, change| {
+        effect.changes.iter().fold(hash, |hash, change| {
             let (slot, id) = match *change {
                 Change::To(slot, id) => (slot as usize, id),
                 Change::Control(slot, control) => {
                     let pairs = &self.pairs[self.codes[slot as usize - 1]];
                     let (_, last) = pairs.of[ids[slot as usize] as usize];
-                    (slot as usize, pairs.to[control as usize][last as usize] - 1)
+                    (slot as usize, pairs.local(control, last).unwrap_or_default())
                 }
             };
             let hashes = &self.hashes[slot];
@@ -436,29 +427,36 @@ impl Memo {
             results.push((choice, after, probe.written.clone(), breach));
         }
         let start = self.moves.len();
+        let mut left = results.len();
         for (choice, after, written, breach) in results {
+            left -= 1;
             let changes = changes(store, &probe.read, &written, ids, &after);
             let breach = breach.map(|breach| {
                 self.breaches.push(breach);
                 self.breaches.len() as u32 - 1
             });
-            let mut step = Move {
+            let effect = Effect {
                 choice,
-                stays: 0,
-                comes: 0,
-                keeps: None,
-                slow: false,
                 breach,
                 changes,
             };
-            step.compile(&self.layout);
+            let mut step = Move {
+                stays: 0,
+                comes: 0,
+                control: 0,
+                keeps: 0,
+                slow: true,
+                last: left == 0,
+                breaks: breach.is_some(),
+            };
+            step.compile(&effect, &self.fields);
             self.moves.push(step);
+            self.effects.push(effect);
         }
         let leaf = if start == self.moves.len() {
             Place::NOTHING
         } else {
-            self.leaves.push((start as u32, self.moves.len() as u32));
-            Place::leaf(self.leaves.len() - 1)
+            Place::leaf(start)
         };
         self.look_at(store);
         self.grow(thread.index(), ids, &probe.read, leaf);
@@ -576,14 +574,13 @@ enum Spot {
 }
 
 impl Move {
-    fn compile(&mut self, layout: &Layout) {
-        (self.stays, self.comes, self.keeps) = (Key::MAX, 0, None);
-        let Layout::Flat(fields) = layout else {
-            self.slow = true;
+    fn compile(&mut self, effect: &Effect, fields: &[Field]) {
+        (self.stays, self.comes, self.keeps) = (Key::MAX, 0, 0);
+        self.slow = fields.is_empty();
+        if self.slow {
             return;
-        };
-        self.slow = false;
-        for change in &self.changes {
+        }
+        for change in &effect.changes {
             match *change {
                 Change::To(slot, id) => {
                     let field = fields[slot as usize];
@@ -593,11 +590,20 @@ impl Move {
                 }
                 Change::Control(slot, control) => {
                     self.stays &= !fields[slot as usize].place();
-                    self.slow |= self.keeps.is_some();
-                    self.keeps = Some((slot, control));
+                    self.slow |= self.keeps != 0;
+                    (self.keeps, self.control) = (slot, control);
                 }
             }
         }
+    }
+}
+
+impl Pairs {
+    /// The local of a control and a last.
+    #[inline]
+    fn local(&self, control: Id, last: Id) -> Option<Id> {
+        let lasts = self.to.get(control as usize)?;
+        lasts.get(last as usize)?.checked_sub(1)
     }
 }
 
@@ -781,7 +787,8 @@ impl Rest {
         }
     }
 
-    fn of(&self, number: Id) -> &[Id] {
+    /// The parts of this number.
+    pub(crate) fn of(&self, number: Id) -> &[Id] {
         let start = number as usize * self.width;
         &self.ids[start..start + self.width]
     }

@@ -6,12 +6,15 @@
 
 use super::{
     history::Situation,
-    layout::{Key, Layout},
-    memo::{Judge, Memo, Rest},
+    layout::{Field, Key, Layout},
+    memo::{Judge, Memo, NO_MOVES, Rest},
     parts::{Id, Store},
     table::{Table, spread},
 };
-use crate::{program::Program, state::StepError};
+use crate::{
+    program::Program,
+    state::{Choice, StepError},
+};
 use iocp_model::ThreadId;
 use std::{
     sync::{
@@ -249,21 +252,18 @@ impl<'a> Search<'a> {
             true => slots * 2,
             false => slots,
         };
-        let layout = {
-            let store = lock(&space.store);
-            let layout = Layout::new(&store);
-            // Rather than widen one slot after another, all are widened when the table grows.
-            layout
-        };
-        let old = Memo::new(&lock(&space.store), space.layout.clone());
-        let same = layout == space.layout;
-        space.layout = layout;
+        let store = space.store.get_mut().unwrap_or_else(PoisonError::into_inner);
         let rest = space.rest.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let mut ids = vec![0; lock(&space.store).slots.all];
+        let same = space.layout.fits(store);
+        let old = space.layout.clone();
+        if !same {
+            space.layout = Layout::new(store);
+        }
+        let (mut ids, fields) = (vec![0; store.slots.all], old.fields());
         let layout = &space.layout;
         let mut lay_out = |key: &mut Key| {
             if !same {
-                old.unpack(*key, rest, &mut ids);
+                parts_of(&fields, rest, *key, &mut ids);
                 *key = key_of(layout, rest, &ids);
             }
         };
@@ -292,6 +292,19 @@ fn key_of(layout: &Layout, rest: &mut Rest, ids: &[Id]) -> Key {
             .zip(ids)
             .fold(0, |key, (field, id)| key | field.bits(*id)),
         Layout::Folded => Layout::folded(ids[0], rest.number(&ids[1..])),
+    }
+}
+
+/// The parts of a state, from its key.
+fn parts_of(fields: &[Field], rest: &Rest, key: Key, ids: &mut [Id]) {
+    if fields.is_empty() {
+        let (system, number) = Layout::unfold(key);
+        ids[0] = system;
+        ids[1..].copy_from_slice(rest.of(number));
+    } else {
+        ids.iter_mut()
+            .zip(fields)
+            .for_each(|(id, field)| *id = field.get(key));
     }
 }
 
@@ -346,7 +359,7 @@ impl From<StepError> for Stuck {
 impl Worker {
     fn new(store: &Store, layout: &Layout, digest: bool) -> Self {
         Self {
-            memo: Memo::new(store, layout.clone()),
+            memo: Memo::new(store, layout),
             digest,
             counted: Counted::default(),
             new: Vec::new(),
@@ -425,8 +438,8 @@ impl Worker {
             ..Counted::default()
         };
         match &space.layout {
-            Layout::Flat(_) => self.memo.unpack(key, &Rest::default(), &mut self.ids),
-            Layout::Folded => self.memo.unpack(key, &lock(&space.rest), &mut self.ids),
+            Layout::Flat(_) => self.memo.unpack(key, &mut self.ids),
+            Layout::Folded => parts_of(&[], &lock(&space.rest), key, &mut self.ids),
         }
         if !self.memo.knows(&self.ids) {
             self.memo.look_at(&mut lock(&space.store));
@@ -437,31 +450,35 @@ impl Worker {
             0
         };
         for thread in 0..space.program.threads.len() {
-            let leaf = match self.memo.leaf(thread, &self.ids) {
-                Some(leaf) => leaf,
-                None => self.learn(space, thread)?,
+            let mut at = match self.memo.leaf(thread, &self.ids) {
+                Some(NO_MOVES) => continue,
+                Some(leaf) => leaf as usize,
+                None => match self.learn(space, thread)? {
+                    NO_MOVES => continue,
+                    leaf => leaf as usize,
+                },
             };
-            for index in self.memo.range(leaf) {
-                let step = &self.memo.moves[index];
-                let next = match self.memo.next(step, key, &self.ids) {
+            loop {
+                let step = self.memo.moves[at];
+                let next = match self.memo.next(&step, key, &self.ids) {
                     Some(next) => next,
-                    None => self.next_slowly(space, index)?,
+                    None => self.next_slowly(space, at)?,
                 };
-                let step = &self.memo.moves[index];
-                if self.digest {
-                    let to = self.memo.next_hash(step, &self.ids, hash);
-                    let edge = spread(hash ^ to.rotate_left(17) ^ index_of(step));
-                    counted.digest = counted.digest.wrapping_add(spread(edge));
-                }
-                if let Some(breach) = step.breach {
-                    self.batch.breaches.push(Breach {
-                        parts: self.ids.clone(),
-                        depth: 1,
-                        message: self.memo.breaches[breach as usize].clone(),
-                    });
-                }
                 self.batch.successors.push(next);
                 counted.transitions += 1;
+                if step.breaks {
+                    self.breach(at);
+                }
+                if self.digest {
+                    let effect = &self.memo.effects[at];
+                    let to = self.memo.next_hash(effect, &self.ids, hash);
+                    let edge = spread(hash ^ to.rotate_left(17) ^ index_of(effect.choice));
+                    counted.digest = counted.digest.wrapping_add(spread(edge));
+                }
+                if step.last {
+                    break;
+                }
+                at += 1;
             }
         }
         if self.digest {
@@ -479,6 +496,17 @@ impl Worker {
             }
         }
         Ok(counted)
+    }
+
+    #[cold]
+    fn breach(&mut self, at: usize) {
+        if let Some(breach) = self.memo.effects[at].breach {
+            self.batch.breaches.push(Breach {
+                parts: self.ids.clone(),
+                depth: 1,
+                message: self.memo.breaches[breach as usize].clone(),
+            });
+        }
     }
 
     /// The first time that a thread stands like this.
@@ -515,14 +543,13 @@ impl Worker {
     }
 }
 
-/// A number for which choice a step is, within a thread that has several.
-fn index_of(step: &super::memo::Move) -> u64 {
-    use crate::state::Choice;
-    let (kind, more) = match step.choice {
+/// A number for each choice.
+fn index_of(choice: Choice) -> u64 {
+    let (kind, more) = match choice {
         Choice::Step(_) => (0, 0),
         Choice::Return(_, more) => (1, more),
         Choice::Expire(_) => (2, 0),
         Choice::Suspend(_) => (3, 0),
     };
-    (step.choice.thread().index() as u64) << 32 | kind << 16 | u64::from(more)
+    (choice.thread().index() as u64) << 32 | kind << 16 | u64::from(more)
 }

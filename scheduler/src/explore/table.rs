@@ -16,6 +16,9 @@ use super::layout::Key;
 pub(crate) struct Table {
     /// The keys, plus one; zero is free.
     slots: Box<[AtomicU64]>,
+    /// A hash without so many of its low bits is a slot: neighbours stay neighbours when the table
+    /// grows.
+    shift: u32,
 }
 
 /// Spreads the bits of a key. One to one, so that different keys stay different.
@@ -31,6 +34,7 @@ impl Table {
         debug_assert!(slots.is_power_of_two());
         Self {
             slots: (0..slots).map(|_| AtomicU64::new(0)).collect(),
+            shift: u64::BITS - slots.trailing_zeros(),
         }
     }
 
@@ -46,8 +50,7 @@ impl Table {
 
     #[inline(always)]
     fn first(&self, key: Key) -> usize {
-        // The high bits are the better ones.
-        spread(key).rotate_left(32) as usize & (self.slots.len() - 1)
+        (spread(key) >> self.shift) as usize
     }
 
     /// Reads where the key would stand, so that it is near when it is looked up.
