@@ -8,7 +8,7 @@ use crate::{
     compile::{error, unknown},
     program::{CallOp, Op, Program},
     run::RunWatch,
-    state::{State, Watch},
+    state::{Part, State, Watch},
     workload::{Expectation, OneOrMore, Place, WorkloadError},
 };
 use iocp_model::{
@@ -16,6 +16,7 @@ use iocp_model::{
     rules::RuleId,
 };
 use iocp_traces::{Number, SeenResult};
+pub use crate::workload::When;
 use std::fmt;
 
 /// What an expectation can be about, and the facts that go with it.
@@ -392,23 +393,8 @@ impl Facts<'_> {
     }
 
     fn port(&mut self, name: &str, expectation: &Expectation) {
-        let declared = self
-            .program
-            .port_names
-            .iter()
-            .position(|known| known == name);
         let state = &self.outcome.state;
-        let id = match declared {
-            Some(index) => PortId::new(index),
-            None => {
-                let variable = self
-                    .program
-                    .variables
-                    .iter()
-                    .position(|known| known == name);
-                variable.and_then(|variable| state.port_behind(variable))
-            }
-        };
+        let id = port_named(self.program, name, state);
         let Some(id) = id else {
             self.fail(format!("there is no port behind {name} in the end."));
             return;
@@ -442,9 +428,7 @@ impl Facts<'_> {
                 .copied()
                 .unwrap_or(0);
             if seen > most {
-                self.fail(format!(
-                    "at most {most} threads of {name} should be active at a time; {seen} were."
-                ));
+                self.fail(too_many_active(name, most, seen));
             }
         }
     }
@@ -596,6 +580,62 @@ impl Reference {
     }
 }
 
+/// When an expectation must be met.
+pub fn when(expectation: &Expectation) -> When {
+    expectation.when.unwrap_or_default()
+}
+
+/// What an expectation that must always be met depends on.
+pub(crate) fn parts(program: &Program, expectation: &Expectation) -> Vec<Part> {
+    let index = |names: &[String], name: &Option<String>| {
+        let name = name.as_deref()?;
+        names.iter().position(|known| known == name)
+    };
+    let mut parts = Vec::new();
+    if expectation.port.is_some() {
+        parts.extend([Part::System, Part::Variables]);
+    }
+    if expectation.thread.is_some() {
+        parts.push(Part::System);
+    }
+    parts.extend(index(&program.counter_names, &expectation.counter).map(Part::Counter));
+    parts.extend(index(&program.mark_names, &expectation.marked).map(Part::Marked));
+    parts
+}
+
+/// Why the outcome does not meet the expectation of this number, if it does not.
+pub(crate) fn failure(program: &Program, index: usize, outcome: &Outcome) -> Option<String> {
+    let mut facts = Facts {
+        program,
+        outcome,
+        failures: Vec::new(),
+    };
+    facts.check(&program.workload.expect[index]);
+    facts.failures.into_iter().next()
+}
+
+/// Why this state passes a bound that the expectation of this number sets for the whole run.
+pub(crate) fn passes_bound(program: &Program, index: usize, state: &State) -> Option<String> {
+    let expectation = &program.workload.expect[index];
+    let most = expectation.most_active?;
+    let name = expectation.port.as_deref()?;
+    let active = state.system.port(port_named(program, name, state)?).active;
+    (active > most).then(|| too_many_active(name, most, active))
+}
+
+fn too_many_active(name: &str, most: u32, seen: u32) -> String {
+    format!("at most {most} threads of {name} should be active at a time; {seen} were.")
+}
+
+/// The port that is declared under this name, or is behind the variable of this name.
+fn port_named(program: &Program, name: &str, state: &State) -> Option<PortId> {
+    let position = |names: &[String]| names.iter().position(|known| known == name);
+    match position(&program.port_names) {
+        Some(index) => PortId::new(index),
+        None => state.port_behind(position(&program.variables)?),
+    }
+}
+
 /// The thread, the label and the occurrence (from zero) of the call that a name means.
 pub(crate) fn call_named(program: &Program, name: &str) -> Option<(ThreadId, String, usize)> {
     let reference = Reference::find(program, name)?;
@@ -617,6 +657,20 @@ fn check_expectation(
     expectation: &Expectation,
 ) -> Result<(), WorkloadError> {
     check_facts(place, expectation)?;
+    let of_a_run = [
+        ("result", expectation.result.is_some()),
+        ("took", expectation.took.is_some()),
+        ("most_active", expectation.most_active.is_some()),
+    ];
+    if when(expectation) != When::End
+        && let Some((key, _)) = of_a_run.iter().find(|(_, is_there)| *is_there)
+    {
+        return error(
+            &place.key("when"),
+            format!("`{key}` is a fact about a whole run, and not about a moment of it."),
+            "leave `when` out: it is checked when the run is over.",
+        );
+    }
     if let Some(name) = &expectation.result {
         check_result(program, &place.key("result"), name)?;
     }

@@ -1,33 +1,254 @@
-//! All schedules of a program.
-#![allow(dead_code)]
-pub mod history;
+//! All schedules of a program: can a property fail, and if so, what is the shortest way?
+//!
+//! ```
+//! use iocp_scheduler::{Program, Workload, explore::{self, Verdict}};
+//!
+//! let workload: Workload = serde_json::from_str(r#"{
+//!     "name": "two-takers",
+//!     "port": [{"name": "p", "concurrency": 1}],
+//!     "thread": [
+//!         {"name": "poster", "program": [
+//!             {"call": "PostQueuedCompletionStatus", "port": "p", "key": 1}]},
+//!         {"name": "taker", "copies": 2, "program": [
+//!             {"call": "GetQueuedCompletionStatus", "port": "p"}]}],
+//!     "expect": [{"thread": "taker-1", "took": [1]}]
+//! }"#)?;
+//! let program = Program::compile(&workload)?;
+//! let report = explore::explore(&program, Default::default(), &Default::default(), &|_| true)?;
+//! // The other one may be quicker.
+//! assert!(matches!(report.verdict, Verdict::Violated(_)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod counterexample;
+mod history;
+mod judge;
 mod layout;
+mod lists;
 mod memo;
 mod parts;
 mod search;
 mod table;
+mod trail;
 
-use crate::{program::Program, state::{State, StepError}};
+pub use counterexample::Counterexample;
+pub use judge::Violation;
+
+use crate::{
+    program::Program,
+    state::{State, StepError},
+};
 use history::{History, Situation};
 use iocp_model::Kernel;
+use judge::Properties;
+use search::{Level, Search};
+use trail::{Shortest, Trail};
 
-struct NoJudge;
-impl memo::Judge for NoJudge {
-    fn breach(&self, s: &Situation, probe: &mut memo::Probe<'_>) -> Option<String> {
-        if probe.asked_the_system() { iocp_model::invariants::check(&s.state.system).err().map(|v| v.to_string()) } else { None }
-    }
-    fn end(&self, _: &Situation) -> Vec<String> { Vec::new() }
+/// What a search may use.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// How many threads search.
+    pub threads: usize,
+    /// The most states to visit.
+    pub most_states: u64,
+    /// The longest schedule to follow.
+    pub most_depth: usize,
+    /// The most bytes to use, roughly.
+    pub memory: u64,
+    /// Whether to make a digest of the states and of the steps between them.
+    pub digest: bool,
 }
-/// Tries.
-pub fn count(program: &Program, kernel: Kernel, threads: usize, digest: bool) -> Result<(), StepError> {
-    let state = State::initial(program, kernel.semantics())?;
-    let _ = History::new(program, kernel.profile.name);
-    let first = Situation { state, history: History::default() };
-    let judge = NoJudge;
-    let start = std::time::Instant::now();
-    let mut search = search::Search::new(program, &judge, first, threads, digest);
-    while search.level(&|_| true)? == search::Level::Done {}
-    println!("{:?} depth {} breaches {} in {:?}; {:.2} M/s visited {} MB memory {} MB", search.counted(), search.depth, search.breaches.len(), start.elapsed(), search.counted().states as f64/start.elapsed().as_secs_f64()/1e6, search.visited_memory()>>20, search.memory()>>20);
-    search.report();
-    Ok(())
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            threads: 1,
+            most_states: u64::MAX,
+            most_depth: usize::MAX,
+            memory: 4 << 30,
+            digest: true,
+        }
+    }
+}
+
+/// How far a search is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// What it is doing.
+    pub phase: Phase,
+    /// States visited.
+    pub states: u64,
+    /// States found and not visited yet, of this level and the next.
+    pub frontier: u64,
+    /// Steps from the first state.
+    pub depth: usize,
+    /// Bytes used, roughly.
+    pub memory: u64,
+}
+
+/// What a search is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// It visits all states.
+    Search,
+    /// It looks for the shortest way to a violation.
+    Shortest,
+}
+
+/// What a search found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Report {
+    /// The answer.
+    pub verdict: Verdict,
+    /// Different states, the first among them.
+    pub states: u64,
+    /// Steps from one to another.
+    pub transitions: u64,
+    /// The longest way from the first state to another, if each is reached the shortest way.
+    pub depth: usize,
+    /// States in which nothing can happen any more.
+    pub ends: u64,
+    /// The most bytes that the search used, roughly; those of the visited states.
+    pub memory: u64,
+    /// The bytes that the visited states took.
+    pub visited_memory: u64,
+    /// The same for the same states and steps, whatever their order; of a complete search.
+    pub digest: Option<u64>,
+}
+
+/// The answer of a search.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// In no schedule is any property broken.
+    Holds,
+    /// In this schedule, and in no shorter one.
+    Violated(Counterexample),
+    /// The search was cut short. What it saw was in order, or a violation was found whose shortest
+    /// schedule was not.
+    Unknown(Limit),
+}
+
+/// What cut a search short.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Limit {
+    /// The most states.
+    States,
+    /// The longest schedule.
+    Depth,
+    /// The memory.
+    Memory,
+    /// Whoever asked for the search.
+    Stopped,
+}
+
+/// Searches all schedules of a program. `go_on` is told how far it is, now and then, by any of the
+/// threads; it says whether to go on.
+///
+/// # Errors
+/// If a thread goes round in its program without ever doing anything.
+pub fn explore(
+    program: &Program,
+    kernel: Kernel,
+    options: &Options,
+    go_on: &(dyn Fn(&Progress) -> bool + Sync),
+) -> Result<Report, StepError> {
+    let first = Situation {
+        state: State::initial(program, kernel.semantics())?,
+        history: History::new(program, kernel.profile.name),
+    };
+    let properties = Properties::new(program, kernel);
+    let mut search = Search::new(program, &properties, first.clone(), options);
+    let broken_at_once = properties.first(&first).map(|violation| Trail {
+        choices: Vec::new(),
+        violation,
+    });
+    let limit = if broken_at_once.is_some() {
+        None
+    } else {
+        run(&mut search, options, go_on)?
+    };
+    let counted = search.counted();
+    let is_complete = limit.is_none() && search.breaches.is_empty() && broken_at_once.is_none();
+    let mut report = Report {
+        verdict: Verdict::Holds,
+        states: counted.states,
+        transitions: counted.transitions,
+        depth: search.depth,
+        ends: counted.ends,
+        memory: search.memory() as u64,
+        visited_memory: search.visited_memory() as u64,
+        digest: (options.digest && is_complete).then_some(counted.digest),
+    };
+    let is_violated = broken_at_once.is_some() || !search.breaches.is_empty();
+    // Its memory may be needed.
+    drop(search);
+    if is_violated {
+        let shortest = match broken_at_once {
+            Some(trail) => Shortest::Found(trail),
+            None => trail::shortest(program, &properties, &first, &|states, memory| {
+                let progress = Progress {
+                    phase: Phase::Shortest,
+                    states,
+                    frontier: 0,
+                    depth: 0,
+                    memory: memory as u64,
+                };
+                memory as u64 <= options.memory && go_on(&progress)
+            })?,
+        };
+        report.verdict = match shortest {
+            Shortest::Found(trail) => {
+                Verdict::Violated(Counterexample::new(program, kernel, first, trail)?)
+            }
+            Shortest::Cut => Verdict::Unknown(Limit::Memory),
+            Shortest::None => unreachable!("what one search found, the other finds"),
+        };
+    } else if let Some(limit) = limit {
+        report.verdict = Verdict::Unknown(limit);
+    }
+    Ok(report)
+}
+
+/// Searches until a violation is found, all is visited, or a limit is reached.
+fn run(
+    search: &mut Search<'_>,
+    options: &Options,
+    go_on: &(dyn Fn(&Progress) -> bool + Sync),
+) -> Result<Option<Limit>, StepError> {
+    loop {
+        let progress = Progress {
+            phase: Phase::Search,
+            states: search.counted().states,
+            frontier: search.waiting() as u64,
+            depth: search.depth,
+            memory: search.memory() as u64,
+        };
+        if progress.memory > options.memory {
+            return Ok(Some(Limit::Memory));
+        }
+        if !go_on(&progress) {
+            return Ok(Some(Limit::Stopped));
+        }
+        let before = progress.states;
+        let level = search.level(&|states| {
+            states < options.most_states
+                && go_on(&Progress {
+                    states,
+                    frontier: progress.frontier.saturating_sub(states - before),
+                    ..progress
+                })
+        })?;
+        if !search.breaches.is_empty() {
+            return Ok(None);
+        }
+        match level {
+            Level::Last => return Ok(None),
+            Level::Cut if search.counted().states >= options.most_states => {
+                return Ok(Some(Limit::States));
+            }
+            Level::Cut => return Ok(Some(Limit::Stopped)),
+            Level::Done if search.depth > options.most_depth => return Ok(Some(Limit::Depth)),
+            Level::Done => {}
+        }
+    }
 }

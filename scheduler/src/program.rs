@@ -209,6 +209,11 @@ impl Program {
         crate::compile::compile(workload)
     }
 
+    /// The ids of all threads.
+    pub fn thread_ids(&self) -> impl Iterator<Item = ThreadId> + use<> {
+        (0..self.threads.len()).filter_map(ThreadId::new)
+    }
+
     /// The code of a thread.
     #[inline]
     pub fn code(&self, thread: ThreadId) -> &Code {

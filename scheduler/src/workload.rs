@@ -419,10 +419,24 @@ pub struct Expectation {
     /// In this set of marked packets are just those of `keys`, in any order, each marked once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub marked: Option<String>,
+    /// When this must be so: in the "end" (without it), or "always": after every step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<When>,
     /// Holds only under these profiles, "windows-7+" being that one and all newer ones; without it,
     /// under all Windows profiles.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub under: Option<OneOrMore>,
+}
+
+/// When an expectation must be met.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum When {
+    /// When nothing can happen any more.
+    #[default]
+    End,
+    /// Before the first step and after every one.
+    Always,
 }
 
 /// How often `repeat` repeats.

@@ -6,10 +6,10 @@
 
 use crate::{
     expect::{self, Outcome, Seen, SeenCall},
-    program::Program,
+    program::{CallOp, Program},
     state::State,
 };
-use iocp_model::ThreadId;
+use iocp_model::{Returned, ThreadId};
 use iocp_traces::SeenResult;
 
 /// A state, and what is remembered of the way to it.
@@ -95,11 +95,6 @@ impl History {
             .position(|calls| calls.thread == thread && calls.label == label)
     }
 
-    /// Is nothing remembered?
-    pub(crate) fn is_empty(&self) -> bool {
-        self.calls.is_empty() && self.took.is_empty()
-    }
-
     /// The thread makes a call of this label: the part that this changes.
     pub(crate) fn begins(&mut self, thread: ThreadId, label: &str) -> Option<usize> {
         let index = self.find(thread, label)?;
@@ -110,34 +105,45 @@ impl History {
         Some(index)
     }
 
-    /// A call of this label returns to the thread: the part that this changes.
-    pub(crate) fn ends(
+    /// A call returns to the thread: the parts that this changes.
+    pub(crate) fn returned(
         &mut self,
         thread: ThreadId,
-        label: &str,
-        result: impl FnOnce() -> SeenResult,
-    ) -> Option<usize> {
-        let index = self.find(thread, label)?;
-        // A thread makes one call at a time; those that nobody asks for are not noted.
-        if let Some(open @ None) = self.calls[index].results.last_mut() {
-            *open = Some(result());
-        }
-        Some(index)
-    }
-
-    /// The thread has taken packets of these keys: the part that this changes.
-    pub(crate) fn takes(
-        &mut self,
-        thread: ThreadId,
-        keys: impl Iterator<Item = u64>,
-    ) -> Option<usize> {
-        let index = self.took.iter().position(|took| took.thread == thread)?;
-        self.took[index].keys.extend(keys);
-        Some(self.calls.len() + index)
+        op: &CallOp,
+        returned: &Returned,
+    ) -> [Option<usize>; 2] {
+        let call = op.label.as_ref().and_then(|label| {
+            let index = self.find(thread, label)?;
+            // A thread makes one call at a time; those that nobody asks for are not noted.
+            if let Some(open @ None) = self.calls[index].results.last_mut() {
+                *open = Some(SeenResult::of(returned));
+            }
+            Some(index)
+        });
+        let took = || {
+            let index = self.took.iter().position(|took| took.thread == thread)?;
+            let keys = returned.packets.iter().map(|packet| packet.key);
+            self.took[index].keys.extend(keys);
+            Some(self.calls.len() + index)
+        };
+        let took = (!returned.packets.is_empty()).then(took).flatten();
+        [call, took]
     }
 }
 
 impl Situation {
+    /// The same bytes if and only if it is the same situation of the same program.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.state.encode(&mut bytes);
+        for part in 0..self.history.parts() {
+            let part = self.history.part(part).bytes();
+            bytes.extend((part.len() as u64).to_le_bytes());
+            bytes.extend(part);
+        }
+        bytes
+    }
+
     /// The outcome of a run that ends here.
     pub fn outcome(&self, program: &Program) -> Outcome {
         let mut took = vec![Vec::new(); program.threads.len()];

@@ -8,6 +8,7 @@
 
 use super::{
     history::Situation,
+    judge::Violation,
     layout::{Field, Key, Layout},
     parts::{Id, Slots, Store},
 };
@@ -16,18 +17,17 @@ use crate::{
     state::{Choice, Part, Standing, StepError, Watch},
 };
 use iocp_model::{Event, Observer, Returned, ThreadId, ThreadState, rules::RuleId};
-use iocp_traces::SeenResult;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 
 /// Says what is wrong with a state or with a step into it.
 pub(crate) trait Judge {
-    /// A breach of a property in this situation, which a step has just led to; what the judgement
-    /// depends on is told to the probe.
-    fn breach(&self, situation: &Situation, probe: &mut Probe<'_>) -> Option<String>;
+    /// A property that a step has just broken, here is the situation that it led to; what the
+    /// judgement depends on is told to the probe.
+    fn breach(&self, situation: &Situation, probe: &mut Probe<'_>) -> Option<Violation>;
 
     /// What is wrong if nothing can happen any more.
-    fn end(&self, situation: &Situation) -> Vec<String>;
+    fn end(&self, situation: &Situation) -> Option<Violation>;
 }
 
 /// One step that can be taken, as what it does to a flat key.
@@ -165,7 +165,7 @@ pub(crate) struct Memo {
     /// Of each slot, the hashes of the parts that are known here.
     hashes: Vec<Vec<u64>>,
     /// What was found broken.
-    pub(crate) breaches: Vec<String>,
+    pub(crate) breaches: Vec<Violation>,
 }
 
 /// The leaf without moves.
@@ -420,10 +420,7 @@ impl Memo {
             probe.twice = None;
             after.state.take(program, choice, &mut probe)?;
             after.history = std::mem::take(&mut probe.history);
-            let twice = probe
-                .twice
-                .map(|key| format!("packet {key} is marked a second time"));
-            let breach = twice.or_else(|| judge.breach(&after, &mut probe));
+            let breach = judge.breach(&after, &mut probe);
             results.push((choice, after, probe.written.clone(), breach));
         }
         let start = self.moves.len();
@@ -699,6 +696,11 @@ impl<'s> Probe<'s> {
         }
     }
 
+    /// The key of a packet that the step marked a second time.
+    pub(crate) fn twice(&self) -> Option<u64> {
+        self.twice
+    }
+
     /// Did the step depend on the kernel's side? If not, it has not changed it.
     pub(crate) fn asked_the_system(&self) -> bool {
         self.read.contains(&Asked::System)
@@ -750,71 +752,15 @@ impl Watch for Probe<'_> {
     }
 
     fn ends(&mut self, thread: ThreadId, op: &CallOp, returned: &Returned) {
-        if let Some(label) = &op.label {
-            let part = self
-                .history
-                .ends(thread, label, || SeenResult::of(returned));
-            if let Some(part) = part {
-                self.reads_history(part);
-            }
-        }
-        if !returned.packets.is_empty() {
-            let keys = returned.packets.iter().map(|packet| packet.key);
-            if let Some(part) = self.history.takes(thread, keys) {
-                self.reads_history(part);
-            }
-        }
+        let parts = self.history.returned(thread, op, returned);
+        parts
+            .into_iter()
+            .flatten()
+            .for_each(|part| self.reads_history(part));
     }
 
     fn marked_twice(&mut self, _: ThreadId, key: u64) {
         self.twice = Some(key);
-    }
-}
-
-/// The parts beside the kernel's of states whose key is folded.
-#[derive(Debug, Default)]
-pub(crate) struct Rest {
-    width: usize,
-    ids: Vec<Id>,
-    known: hashbrown::HashTable<Id>,
-}
-
-impl Rest {
-    pub(crate) fn new(width: usize) -> Self {
-        Self {
-            width,
-            ..Self::default()
-        }
-    }
-
-    /// The parts of this number.
-    pub(crate) fn of(&self, number: Id) -> &[Id] {
-        let start = number as usize * self.width;
-        &self.ids[start..start + self.width]
-    }
-
-    /// The number of these parts.
-    pub(crate) fn number(&mut self, ids: &[Id]) -> Id {
-        use std::hash::BuildHasher;
-        let hasher = foldhash::fast::FixedState::default();
-        let (width, all) = (self.width, &self.ids);
-        let of = |number: Id| &all[number as usize * width..(number as usize + 1) * width];
-        let hash = hasher.hash_one(ids);
-        if let Some(&number) = self.known.find(hash, |&number| of(number) == ids) {
-            return number;
-        }
-        let number = (self.ids.len() / self.width.max(1)) as Id;
-        self.ids.extend_from_slice(ids);
-        let all = &self.ids;
-        self.known.insert_unique(hash, number, |&number| {
-            hasher.hash_one(&all[number as usize * width..(number as usize + 1) * width])
-        });
-        number
-    }
-
-    /// The memory that it takes.
-    pub(crate) fn memory(&self) -> usize {
-        self.ids.capacity() * 4 + self.known.allocation_size()
     }
 }
 

@@ -90,7 +90,7 @@ pub(crate) enum Value {
 
 impl Value {
     /// The same bytes if and only if it is the same value, on every machine.
-    fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let numbers = |numbers: &[u64]| numbers.iter().flat_map(|it| it.to_le_bytes()).collect();
         match self {
             Self::Handles(handles) => {

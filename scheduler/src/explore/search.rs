@@ -5,9 +5,12 @@
 //! numbers parts are entered, changes nothing that is reported.
 
 use super::{
+    Options,
     history::Situation,
+    judge::Violation,
     layout::{Field, Key, Layout},
-    memo::{Judge, Memo, NO_MOVES, Rest},
+    lists::Lists,
+    memo::{Judge, Memo, NO_MOVES},
     parts::{Id, Store},
     table::{Table, spread},
 };
@@ -58,7 +61,7 @@ pub(crate) struct Breach {
     pub(crate) parts: Vec<Id>,
     /// How long the way to the breach is.
     pub(crate) depth: usize,
-    pub(crate) message: String,
+    pub(crate) violation: Violation,
 }
 
 /// All that the threads of a search share.
@@ -67,7 +70,7 @@ pub(crate) struct Space<'a> {
     judge: &'a (dyn Judge + Sync),
     first: Situation,
     store: Mutex<Store>,
-    rest: Mutex<Rest>,
+    rest: Mutex<Lists>,
     layout: Layout,
     table: Table,
     /// How many slots are taken, or spoken for.
@@ -107,20 +110,19 @@ impl<'a> Search<'a> {
         program: &'a Program,
         judge: &'a (dyn Judge + Sync),
         first: Situation,
-        threads: usize,
-        digest: bool,
+        options: &Options,
     ) -> Self {
         let mut store = Store::new(program, &first);
         let ids = store.ids(&first);
         let layout = Layout::new(&store);
-        let workers = (0..threads.max(1))
-            .map(|_| Worker::new(&store, &layout, digest))
+        let workers = (0..options.threads.max(1))
+            .map(|_| Worker::new(&store, &layout, options.digest))
             .collect();
         let space = Space {
             program,
             judge,
             first,
-            rest: Mutex::new(Rest::new(store.slots.all - 1)),
+            rest: Mutex::new(Lists::new(store.slots.all - 1)),
             store: Mutex::new(store),
             layout,
             table: Table::new(FIRST_SLOTS),
@@ -145,12 +147,6 @@ impl<'a> Search<'a> {
         let mut counted = Counted::default();
         self.workers.iter().for_each(|worker| counted.add(worker.counted));
         counted
-    }
-
-    pub(crate) fn report(&self) {
-        let store = lock(&self.space.store);
-        let counts: Vec<_> = (0..store.slots.all).map(|slot| store.count(slot)).collect();
-        println!("parts {counts:?} layout {:?} moves {}", self.space.layout, self.workers[0].memo.moves.len());
     }
 
     /// The states that wait to be visited.
@@ -285,7 +281,7 @@ impl<'a> Search<'a> {
 }
 
 /// The key of a state of these parts.
-fn key_of(layout: &Layout, rest: &mut Rest, ids: &[Id]) -> Key {
+fn key_of(layout: &Layout, rest: &mut Lists, ids: &[Id]) -> Key {
     match layout {
         Layout::Flat(fields) => fields
             .iter()
@@ -296,7 +292,7 @@ fn key_of(layout: &Layout, rest: &mut Rest, ids: &[Id]) -> Key {
 }
 
 /// The parts of a state, from its key.
-fn parts_of(fields: &[Field], rest: &Rest, key: Key, ids: &mut [Id]) {
+fn parts_of(fields: &[Field], rest: &Lists, key: Key, ids: &mut [Id]) {
     if fields.is_empty() {
         let (system, number) = Layout::unfold(key);
         ids[0] = system;
@@ -487,11 +483,11 @@ impl Worker {
         if counted.transitions == 0 {
             counted.ends = 1;
             let situation = lock(&space.store).situation(&self.ids, &space.first);
-            for message in space.judge.end(&situation) {
+            if let Some(violation) = space.judge.end(&situation) {
                 self.batch.breaches.push(Breach {
                     parts: self.ids.clone(),
                     depth: 0,
-                    message,
+                    violation,
                 });
             }
         }
@@ -504,7 +500,7 @@ impl Worker {
             self.batch.breaches.push(Breach {
                 parts: self.ids.clone(),
                 depth: 1,
-                message: self.memo.breaches[breach as usize].clone(),
+                violation: self.memo.breaches[breach as usize].clone(),
             });
         }
     }

@@ -1,0 +1,194 @@
+//! What a violation looks like: a schedule, replayed on the model, and the point of no return.
+
+use super::{
+    history::{History, Situation},
+    judge::{Properties, Violation},
+    memo::Judge,
+    trail::Trail,
+};
+use crate::{
+    program::{CallOp, Program},
+    state::{Choice, StepError, Watch},
+};
+use iocp_model::{Call, Event, Kernel, Observer, Returned, ThreadId, rules::RuleId};
+use std::collections::HashSet;
+
+/// A schedule that ends with a violation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Counterexample {
+    /// The steps, in order. None is shorter.
+    pub schedule: Vec<Choice>,
+    /// What is wrong then.
+    pub violation: Violation,
+    /// After so many steps every continuation fails; after fewer, some continuation does not.
+    /// `None` if that would have taken too long to find out.
+    pub point_of_no_return: Option<usize>,
+}
+
+/// So many states may be visited to find the point of no return.
+const MOST_STATES: usize = 1_000_000;
+
+impl Counterexample {
+    /// Replays the schedule step by step on the model, and finds the point of no return.
+    ///
+    /// # Errors
+    /// If the schedule cannot be taken.
+    ///
+    /// # Panics
+    /// If the schedule does not break the property: then the search that found it is wrong.
+    pub(crate) fn new(
+        program: &Program,
+        kernel: Kernel,
+        first: Situation,
+        trail: Trail,
+    ) -> Result<Self, StepError> {
+        let properties = Properties::new(program, kernel);
+        let mut replay = Replay {
+            program,
+            properties: &properties,
+            failing: HashSet::new(),
+        };
+        let mut on_the_way = vec![first];
+        let mut broken = replay.properties.first(&on_the_way[0]);
+        for choice in &trail.choices {
+            let mut next = on_the_way[on_the_way.len() - 1].clone();
+            broken = replay.take(&mut next, *choice)?;
+            on_the_way.push(next);
+        }
+        let last = &on_the_way[on_the_way.len() - 1];
+        let broken = broken.or_else(|| properties.end(last));
+        assert_eq!(
+            broken.as_ref(),
+            Some(&trail.violation),
+            "the schedule that the search found, replayed on the model"
+        );
+        Ok(Self {
+            point_of_no_return: replay.point_of_no_return(&on_the_way)?,
+            schedule: trail.choices,
+            violation: trail.violation,
+        })
+    }
+}
+
+/// Takes steps on the plain model.
+struct Replay<'a> {
+    program: &'a Program,
+    properties: &'a Properties<'a>,
+    /// Situations from which every continuation fails.
+    failing: HashSet<Vec<u8>>,
+}
+
+/// Remembers what the expectations need.
+struct Remember {
+    history: History,
+    twice: Option<u64>,
+}
+
+impl Replay<'_> {
+    /// Takes a step; what it breaks.
+    fn take(
+        &self,
+        situation: &mut Situation,
+        choice: Choice,
+    ) -> Result<Option<Violation>, StepError> {
+        let mut watch = Remember {
+            history: std::mem::take(&mut situation.history),
+            twice: None,
+        };
+        situation.state.take(self.program, choice, &mut watch)?;
+        situation.history = watch.history;
+        Ok(watch
+            .twice
+            .map(Violation::twice)
+            .or_else(|| self.properties.first(situation)))
+    }
+
+    /// After how many steps every continuation fails.
+    fn point_of_no_return(&mut self, on_the_way: &[Situation]) -> Result<Option<usize>, StepError> {
+        for (steps, situation) in on_the_way.iter().enumerate().rev().skip(1) {
+            match self.can_go_well(situation)? {
+                Some(true) => return Ok(Some(steps + 1)),
+                Some(false) => {}
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(0))
+    }
+
+    /// Is there a continuation without a violation? It may be endless. `None`: too many to look at.
+    fn can_go_well(&mut self, from: &Situation) -> Result<Option<bool>, StepError> {
+        let mut path = vec![self.open(from)?];
+        let mut on_path = HashSet::from([path[0].key.clone()]);
+        while let Some(here) = path.last_mut() {
+            if self.failing.len() >= MOST_STATES {
+                return Ok(None);
+            }
+            let Some(next) = here.next.pop() else {
+                if here.is_good_end {
+                    return Ok(Some(true));
+                }
+                // No step leads anywhere good.
+                on_path.remove(&here.key);
+                self.failing.insert(std::mem::take(&mut here.key));
+                path.pop();
+                continue;
+            };
+            let next = self.open(&next)?;
+            // A way back to where it was can be gone round for ever.
+            if on_path.contains(&next.key) {
+                return Ok(Some(true));
+            }
+            if !self.failing.contains(&next.key) {
+                on_path.insert(next.key.clone());
+                path.push(next);
+            }
+        }
+        Ok(Some(false))
+    }
+
+    fn open(&self, situation: &Situation) -> Result<Open, StepError> {
+        let mut choices = Vec::new();
+        situation.state.choices(self.program, &mut choices);
+        let mut next = Vec::new();
+        for &choice in &choices {
+            let mut after = situation.clone();
+            if self.take(&mut after, choice)?.is_none() {
+                next.push(after);
+            }
+        }
+        Ok(Open {
+            key: situation.bytes(),
+            is_good_end: choices.is_empty() && self.properties.end(situation).is_none(),
+            next,
+        })
+    }
+}
+
+/// A situation whose continuations are being tried.
+struct Open {
+    key: Vec<u8>,
+    /// Where unbroken steps lead.
+    next: Vec<Situation>,
+    is_good_end: bool,
+}
+
+impl Observer for Remember {
+    fn event(&mut self, _: Event) {}
+    fn rule(&mut self, _: RuleId) {}
+}
+
+impl Watch for Remember {
+    fn begins(&mut self, thread: ThreadId, op: &CallOp, _: &Call) {
+        if let Some(label) = &op.label {
+            self.history.begins(thread, label);
+        }
+    }
+
+    fn ends(&mut self, thread: ThreadId, op: &CallOp, returned: &Returned) {
+        self.history.returned(thread, op, returned);
+    }
+
+    fn marked_twice(&mut self, _: ThreadId, key: u64) {
+        self.twice = Some(key);
+    }
+}

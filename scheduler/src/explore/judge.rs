@@ -1,0 +1,187 @@
+//! What must hold, and of which parts of a state each property speaks.
+
+use super::{
+    history::Situation,
+    memo::{Judge, Probe},
+};
+use crate::{
+    expect::{self, When},
+    program::{Op, Program},
+    state::{Part, Watch},
+};
+use iocp_model::{Frame, Kernel, PortId, Target, ThreadState, invariants};
+
+/// A property that does not hold.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Violation {
+    /// An invariant of the model is broken.
+    Invariant(String),
+    /// A packet was delivered, or lost, other than once.
+    Packet(String),
+    /// A thread has work and can never go on.
+    Deadlock(String),
+    /// An expectation of the scenario was not met: its number, and a sentence.
+    Expectation(usize, String),
+}
+
+impl Violation {
+    /// A packet of this key has been marked before.
+    pub(crate) fn twice(key: u64) -> Self {
+        Self::Packet(format!(
+            "packet {key} is delivered twice: it is marked a second time"
+        ))
+    }
+
+    /// The kind of property, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Invariant(_) => "invariant",
+            Self::Packet(_) => "packet",
+            Self::Deadlock(_) => "deadlock",
+            Self::Expectation(..) => "expectation",
+        }
+    }
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Invariant(message) | Self::Packet(message) | Self::Deadlock(message) => {
+                f.write_str(message)
+            }
+            Self::Expectation(index, message) => write!(f, "expect[{index}]: {message}"),
+        }
+    }
+}
+
+/// All properties that a search looks after.
+#[derive(Clone, Debug)]
+pub(crate) struct Properties<'p> {
+    program: &'p Program,
+    kernel: Kernel,
+    /// The expectations that must be met after every step, and what they depend on.
+    always: Vec<(usize, Vec<Part>)>,
+}
+
+impl<'p> Properties<'p> {
+    pub(crate) fn new(program: &'p Program, kernel: Kernel) -> Self {
+        let always = program
+            .workload
+            .expect
+            .iter()
+            .enumerate()
+            .filter(|(_, expectation)| {
+                expect::applies(expectation, kernel.profile.name)
+                    && (expect::when(expectation) == When::Always
+                        || expectation.most_active.is_some())
+            })
+            .map(|(index, expectation)| (index, expect::parts(program, expectation)))
+            .collect();
+        Self {
+            program,
+            kernel,
+            always,
+        }
+    }
+
+    /// The expectation of this number, in this situation.
+    fn expectation(&self, index: usize, situation: &Situation) -> Option<Violation> {
+        let message = match expect::when(&self.program.workload.expect[index]) {
+            When::Always => {
+                expect::failure(self.program, index, &situation.outcome(self.program))
+            }
+            When::End => expect::passes_bound(self.program, index, &situation.state),
+        };
+        message.map(|message| Violation::Expectation(index, message))
+    }
+
+    fn invariants(&self, situation: &Situation) -> Option<Violation> {
+        // Of a kernel whose rules are broken they need not hold.
+        if self.kernel.mutants.iter().next().is_some() {
+            return None;
+        }
+        let violation = invariants::check(&situation.state.system).err()?;
+        Some(Violation::Invariant(violation.to_string()))
+    }
+
+    /// What is wrong with the first state.
+    pub(crate) fn first(&self, situation: &Situation) -> Option<Violation> {
+        self.invariants(situation).or_else(|| {
+            self.always
+                .iter()
+                .find_map(|(index, _)| self.expectation(*index, situation))
+        })
+    }
+
+    /// A thread that has work and can never go on.
+    fn deadlock(&self, situation: &Situation) -> Option<Violation> {
+        let state = &situation.state;
+        for id in state.system.thread_ids() {
+            let thread = state.system.thread(id);
+            let name = self.program.thread_name(id);
+            // Who says how a thread ends means it.
+            let is_meant = self.program.workload.expect.iter().any(|expectation| {
+                expectation.thread.as_deref() == Some(name) && expectation.state.is_some()
+                    || expectation.is.is_some()
+                        && expectation.result.as_deref().is_some_and(|result| {
+                            result.starts_with(&format!("{name}."))
+                        })
+            });
+            if is_meant || thread.state == ThreadState::Terminated {
+                continue;
+            }
+            let at = || match state.op(self.program, id) {
+                Op::Until(_, text) => format!("until {text}"),
+                Op::Call(op) => op.label.clone().unwrap_or_else(|| op.call.api().name().to_owned()),
+                _ => "the end of its program".to_owned(),
+            };
+            let depth = |port: PortId| state.system.port(port).depth();
+            match (&thread.frame, thread.state) {
+                (Frame::Dequeue(dequeue), ThreadState::Waiting) => {
+                    let queued = depth(dequeue.port);
+                    if queued > 0 {
+                        return Some(Violation::Deadlock(format!(
+                            "{name} waits for a packet for ever, and {queued} are queued at {}",
+                            self.program.port_name(dequeue.port)
+                        )));
+                    }
+                }
+                (Frame::Wait(wait), ThreadState::Waiting) if !matches!(wait.target, Target::Port(_)) => {
+                    return Some(Violation::Deadlock(format!("{name} waits for ever in {}", at())));
+                }
+                (Frame::User, ThreadState::Running) => {
+                    return Some(Violation::Deadlock(format!("{name} stands for ever at {}", at())));
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+impl Judge for Properties<'_> {
+    fn breach(&self, situation: &Situation, probe: &mut Probe<'_>) -> Option<Violation> {
+        if let Some(key) = probe.twice() {
+            return Some(Violation::twice(key));
+        }
+        if probe.asked_the_system()
+            && let Some(violation) = self.invariants(situation)
+        {
+            return Some(violation);
+        }
+        self.always.iter().find_map(|(index, parts)| {
+            parts.iter().for_each(|part| probe.reads(*part));
+            self.expectation(*index, situation)
+        })
+    }
+
+    fn end(&self, situation: &Situation) -> Option<Violation> {
+        let outcome = situation.outcome(self.program);
+        let failures = expect::check(self.program, self.kernel.profile.name, &outcome);
+        let failed = failures
+            .into_iter()
+            .next()
+            .map(|failure| Violation::Expectation(failure.expectation, failure.message));
+        failed.or_else(|| self.deadlock(situation))
+    }
+}
