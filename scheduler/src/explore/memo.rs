@@ -701,13 +701,23 @@ impl<'s> Probe<'s> {
         self.twice
     }
 
-    /// Did the step depend on the kernel's side? If not, it has not changed it.
-    pub(crate) fn asked_the_system(&self) -> bool {
-        self.read.contains(&Asked::System)
+    /// Did the step depend on this part? If not, it has not changed it.
+    pub(crate) fn touched(&self, part: Part) -> bool {
+        let asked = self.asked(part);
+        self.read.contains(&asked) || self.written.contains(&asked)
     }
 
-    /// The judgement depends on the part of the history of this number.
-    pub(crate) fn reads_history(&mut self, part: usize) {
+    fn asked(&self, part: Part) -> Asked {
+        match part {
+            Part::System | Part::Standing(_) => Asked::System,
+            Part::Control(thread) => Asked::Control(thread.index()),
+            Part::Last(thread) => Asked::Last(thread.index()),
+            part => Asked::Slot(self.slots.of(part)),
+        }
+    }
+
+    /// The step changes the part of the history of this number.
+    fn reads_history(&mut self, part: usize) {
         let slot = self.slots.of_history(part, self.history_parts);
         self.asks(Asked::Slot(slot));
     }
@@ -722,22 +732,14 @@ impl Observer for Probe<'_> {
 
 impl Watch for Probe<'_> {
     fn reads(&mut self, part: Part) {
-        self.asks(match part {
-            // Asked first of all, and in another way.
-            Part::Standing(_) => return,
-            Part::System => Asked::System,
-            Part::Control(thread) => Asked::Control(thread.index()),
-            Part::Last(thread) => Asked::Last(thread.index()),
-            part => Asked::Slot(self.slots.of(part)),
-        });
+        // The standing is asked first of all, and in another way.
+        if !matches!(part, Part::Standing(_)) {
+            self.asks(self.asked(part));
+        }
     }
 
     fn overwrites(&mut self, part: Part) {
-        let asked = match part {
-            Part::Control(thread) => Asked::Control(thread.index()),
-            Part::Last(thread) => Asked::Last(thread.index()),
-            part => return self.reads(part),
-        };
+        let asked = self.asked(part);
         if !self.written.contains(&asked) {
             self.written.push(asked);
         }

@@ -74,11 +74,16 @@ pub(crate) struct Space<'a> {
     layout: Layout,
     table: Table,
     /// How many slots are taken, or spoken for.
-    used: AtomicUsize,
+    used: Alone<AtomicUsize>,
     /// A thread found no room.
     full: AtomicBool,
     stop: AtomicBool,
 }
+
+/// What is written often stands alone in its cache lines, or every write would take from the other
+/// threads what stands beside it.
+#[repr(align(128))]
+struct Alone<T>(T);
 
 /// A search under way.
 pub(crate) struct Search<'a> {
@@ -126,7 +131,7 @@ impl<'a> Search<'a> {
             store: Mutex::new(store),
             layout,
             table: Table::new(FIRST_SLOTS),
-            used: AtomicUsize::new(1),
+            used: Alone(AtomicUsize::new(1)),
             full: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         };
@@ -241,7 +246,7 @@ impl<'a> Search<'a> {
     /// Lays the keys out anew, in a larger table if that one is full.
     fn make_room(&mut self) {
         let space = &mut self.space;
-        let used = *space.used.get_mut();
+        let used = *space.used.0.get_mut();
         let slots = space.table.slots();
         let slots = match used * 2 > slots {
             true if slots < 1 << 22 => slots * 4,
@@ -396,9 +401,9 @@ impl Worker {
     fn commit(&mut self, space: &Space<'_>) {
         let batch = &mut self.batch;
         let most = batch.successors.len();
-        let used = space.used.fetch_add(most, Ordering::Relaxed);
+        let used = space.used.0.fetch_add(most, Ordering::Relaxed);
         if used + most > space.room() {
-            space.used.fetch_sub(most, Ordering::Relaxed);
+            space.used.0.fetch_sub(most, Ordering::Relaxed);
             self.left.append(&mut batch.states);
             batch.successors.clear();
             batch.breaches.clear();
@@ -418,7 +423,7 @@ impl Worker {
             }
         }
         let old = most - (self.new.len() - before);
-        space.used.fetch_sub(old, Ordering::Relaxed);
+        space.used.0.fetch_sub(old, Ordering::Relaxed);
         self.counted.add(batch.counted);
         self.breaches.append(&mut batch.breaches);
         batch.counted = Counted::default();
