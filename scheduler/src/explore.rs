@@ -57,6 +57,34 @@ pub struct Options {
     pub memory: u64,
     /// Whether to make a digest of the states and of the steps between them.
     pub digest: bool,
+    /// What may be left out, where that is sound.
+    pub reductions: Reductions,
+}
+
+/// What a search may leave out without missing a violation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reductions {
+    /// Of steps that commute, the other order.
+    pub partial_order: bool,
+    /// Of states that differ only in which of several like threads is which, all but one.
+    pub symmetry: bool,
+    /// Which of several packets that no thread tells apart is which.
+    pub packets: bool,
+}
+
+impl Reductions {
+    /// Nothing is left out.
+    pub const NONE: Self = Self {
+        partial_order: false,
+        symmetry: false,
+        packets: false,
+    };
+    /// All that is sound.
+    pub const ALL: Self = Self {
+        partial_order: true,
+        symmetry: true,
+        packets: true,
+    };
 }
 
 impl Default for Options {
@@ -67,6 +95,7 @@ impl Default for Options {
             most_depth: usize::MAX,
             memory: 4 << 30,
             digest: true,
+            reductions: Reductions::ALL,
         }
     }
 }
@@ -112,8 +141,13 @@ pub struct Report {
     pub memory: u64,
     /// The bytes that the visited states took.
     pub visited_memory: u64,
-    /// The same for the same states and steps, whatever their order; of a complete search.
+    /// The same for the same states and steps, whatever their order; of a complete search that left
+    /// nothing out.
     pub digest: Option<u64>,
+    /// What was left out: the names of the reductions.
+    pub reductions: Vec<&'static str>,
+    /// What could not be left out, and why not: a reduction and a sentence.
+    pub refused: Vec<(&'static str, String)>,
 }
 
 /// The answer of a search.
@@ -178,6 +212,8 @@ pub fn explore(
         memory: search.memory() as u64,
         visited_memory: search.visited_memory() as u64,
         digest: (options.digest && is_complete).then_some(counted.digest),
+        reductions: Vec::new(),
+        refused: Vec::new(),
     };
     let is_violated = broken_at_once.is_some() || !search.breaches.is_empty();
     // Its memory may be needed.

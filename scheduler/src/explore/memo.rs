@@ -109,16 +109,19 @@ impl Place {
 /// What a question is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Topic {
-    Control(usize),
-    Last(usize),
-    Slot(usize),
+    Control(u16),
+    Last(u16),
+    Slot(u16),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Question {
     about: Topic,
-    /// By the number of the part, as far as it is small.
-    answers: Vec<Place>,
+    /// The first answer that there was: most questions have no other.
+    id: Id,
+    place: Place,
+    /// Where the others are.
+    others: u32,
 }
 
 /// Parts of greater numbers are looked up in another way.
@@ -156,6 +159,8 @@ pub(crate) struct Memo {
     /// Of each thread that runs its own code, by its control.
     own: Vec<Vec<Place>>,
     questions: Vec<Question>,
+    /// Of each question with several answers, by the number of the part, as far as it is small.
+    answers: Vec<Vec<Place>>,
     system_questions: u32,
     pub(crate) moves: Vec<Move>,
     /// Of each move.
@@ -190,6 +195,8 @@ impl Memo {
             more_answers: HashMap::default(),
             own: vec![Vec::new(); threads],
             questions: Vec::new(),
+            // None for those that have no others.
+            answers: vec![Vec::new()],
             // The first questions are those of the threads: cell entries of zero mean none.
             system_questions: threads as u32 + 1,
             moves: Vec::new(),
@@ -292,9 +299,9 @@ impl Memo {
                 Found::Unknown => return None,
                 Found::Leaf(leaf) => return Some(leaf),
                 Found::System(question) => self.cell(thread, system, question),
-                Found::Ask(question) => {
-                    let id = self.answer(self.questions[question as usize].about, ids);
-                    self.answered(question, id)
+                Found::Ask(number) => {
+                    let question = &self.questions[number as usize];
+                    self.answered(number, question, self.answer(question.about, ids))
                 }
             }
         }
@@ -314,24 +321,34 @@ impl Memo {
             .unwrap_or_default()
     }
 
+    #[inline(always)]
+    fn answered(&self, number: u32, question: &Question, id: Id) -> Place {
+        if id == question.id {
+            return question.place;
+        }
+        self.other_answer(number, question, id)
+    }
+
     #[inline]
-    fn answered(&self, question: u32, id: Id) -> Place {
+    fn other_answer(&self, question: u32, Question { others, .. }: &Question, id: Id) -> Place {
         if id < SMALL {
-            let answers = &self.questions[question as usize].answers;
-            answers.get(id as usize).copied()
+            self.answers[*others as usize].get(id as usize).copied()
         } else {
             self.more_answers.get(&(id, question)).copied()
         }
         .unwrap_or_default()
     }
 
-    #[inline]
+    #[inline(always)]
     fn answer(&self, about: Topic, ids: &[Id]) -> Id {
-        let pair = |thread: usize| self.pairs[self.codes[thread]].of[ids[1 + thread] as usize];
+        let pair = |thread: u16| {
+            let thread = usize::from(thread);
+            self.pairs[self.codes[thread]].of[ids[1 + thread] as usize]
+        };
         match about {
             Topic::Control(thread) => pair(thread).0,
             Topic::Last(thread) => pair(thread).1,
-            Topic::Slot(slot) => ids[slot],
+            Topic::Slot(slot) => ids[usize::from(slot)],
         }
     }
 
@@ -490,9 +507,9 @@ impl Memo {
                 }
                 _ => {
                     let about = match asked {
-                        Asked::Control(thread) => Topic::Control(thread),
-                        Asked::Last(thread) => Topic::Last(thread),
-                        Asked::Slot(slot) => Topic::Slot(slot),
+                        Asked::Control(thread) => Topic::Control(thread as u16),
+                        Asked::Last(thread) => Topic::Last(thread as u16),
+                        Asked::Slot(slot) => Topic::Slot(slot as u16),
                         Asked::System => continue,
                     };
                     let question = match place.found() {
@@ -501,7 +518,9 @@ impl Memo {
                             let question = self.questions.len();
                             self.questions.push(Question {
                                 about,
-                                answers: Vec::new(),
+                                id: self.answer(about, ids),
+                                place: Place::default(),
+                                others: 0,
                             });
                             self.set(at, Place::ask(question));
                             question as u32
@@ -522,7 +541,9 @@ impl Memo {
                 .copied()
                 .unwrap_or_default(),
             Spot::Cell(thread, system, question) => self.cell(thread, system, question),
-            Spot::Answer(question, id) => self.answered(question, id),
+            Spot::Answer(question, id) => {
+                self.answered(question, &self.questions[question as usize], id)
+            }
         }
     }
 
@@ -544,11 +565,19 @@ impl Memo {
                     }
                 }
             }
-            Spot::Answer(question, id) if id < SMALL => {
-                set_at(&mut self.questions[question as usize].answers, id, place);
-            }
-            Spot::Answer(question, id) => {
-                self.more_answers.insert((id, question), place);
+            Spot::Answer(number, id) => {
+                let question = &mut self.questions[number as usize];
+                if id == question.id {
+                    question.place = place;
+                } else if id < SMALL {
+                    if question.others == 0 {
+                        question.others = self.answers.len() as u32;
+                        self.answers.push(Vec::new());
+                    }
+                    set_at(&mut self.answers[question.others as usize], id, place);
+                } else {
+                    self.more_answers.insert((id, number), place);
+                }
             }
         }
     }

@@ -11,7 +11,7 @@ use super::{
     layout::{Field, Key, Layout},
     lists::Lists,
     memo::{Judge, Memo, NO_MOVES},
-    parts::{Id, Store},
+    parts::{Id, Slots, Store},
     table::{Table, spread},
 };
 use crate::{
@@ -32,6 +32,8 @@ const CHUNK: usize = 512;
 const BATCH: usize = 64;
 /// The slots of a table in the beginning.
 const FIRST_SLOTS: usize = 1 << 16;
+/// A frontier is sorted into two to this many heaps.
+const BUCKET_BITS: u32 = 14;
 /// A frontier of fewer states is not worth a second thread.
 const WORTH_SHARING: usize = 4 * CHUNK;
 
@@ -236,11 +238,42 @@ impl<'a> Search<'a> {
             }
         }
         std::mem::swap(&mut self.frontier, &mut self.next);
+        self.sort();
         if self.frontier.is_empty() {
             return Ok(Level::Last);
         }
         self.depth += 1;
         Ok(Level::Done)
+    }
+
+    /// Puts states beside each other whose kernel's side is the same, or of near numbers: what has
+    /// been learned of it is at hand then.
+    fn sort(&mut self) {
+        let Layout::Flat(fields) = &self.space.layout else {
+            return;
+        };
+        if self.frontier.len() < CHUNK {
+            return;
+        }
+        let system = |key: &Key| fields[Slots::SYSTEM].get(*key) as usize;
+        let most = self.frontier.iter().map(system).max().unwrap_or(0);
+        let shift = (usize::BITS - most.leading_zeros()).saturating_sub(BUCKET_BITS);
+        let mut ends = vec![0; (most >> shift) + 2];
+        for key in &self.frontier {
+            ends[(system(key) >> shift) + 1] += 1;
+        }
+        for bucket in 1..ends.len() {
+            ends[bucket] += ends[bucket - 1];
+        }
+        self.next.clear();
+        self.next.resize(self.frontier.len(), 0);
+        for key in &self.frontier {
+            let place = &mut ends[system(key) >> shift];
+            self.next[*place] = *key;
+            *place += 1;
+        }
+        std::mem::swap(&mut self.frontier, &mut self.next);
+        self.next.clear();
     }
 
     /// Lays the keys out anew, in a larger table if that one is full.
@@ -320,7 +353,8 @@ impl Space<'_> {
     }
 }
 
-/// One thread of a search.
+/// One thread of a search, alone in its cache lines.
+#[repr(align(128))]
 struct Worker {
     memo: Memo,
     digest: bool,
