@@ -114,7 +114,7 @@ impl Encoder<'_> {
     }
 
     #[inline(always)]
-    fn thread(&mut self, thread: &Thread) {
+    pub(crate) fn thread(&mut self, thread: &Thread) {
         let (frame, phase) = match &thread.frame {
             Frame::User => (0, 0),
             Frame::Dequeue(dequeue) => (1, dequeue_phase(dequeue.phase)),

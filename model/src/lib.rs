@@ -67,6 +67,7 @@ mod packet;
 mod port;
 pub mod profile;
 mod queue;
+mod rename;
 pub mod rules;
 mod status;
 mod system;

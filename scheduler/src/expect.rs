@@ -585,6 +585,38 @@ pub fn when(expectation: &Expectation) -> When {
     expectation.when.unwrap_or_default()
 }
 
+/// What the expectations for a profile look at on the way, before the end.
+pub(crate) fn looked_at_on_the_way(program: &Program, profile: &str) -> Vec<Part> {
+    let expectations = program.workload.expect.iter();
+    expectations
+        .filter(|it| applies(it, profile) && (when(it) != When::End || it.most_active.is_some()))
+        .flat_map(|it| parts(program, it))
+        .collect()
+}
+
+/// The threads that the expectations for a profile name, or whose calls they do.
+pub(crate) fn threads_named(program: &Program, profile: &str) -> Vec<usize> {
+    let mut named = Vec::new();
+    for expectation in &program.workload.expect {
+        if !applies(expectation, profile) {
+            continue;
+        }
+        let names = expectation.thread.iter();
+        let names = names.chain(expectation.waiters.iter().flatten());
+        named.extend(names.filter_map(|name| {
+            let known = &program.thread_names;
+            known.iter().position(|known| known == name)
+        }));
+        let result = expectation.result.as_deref();
+        named.extend(
+            result
+                .and_then(|name| call_named(program, name))
+                .map(|(thread, ..)| thread.index()),
+        );
+    }
+    named
+}
+
 /// What an expectation that must always be met depends on.
 pub(crate) fn parts(program: &Program, expectation: &Expectation) -> Vec<Part> {
     let index = |names: &[String], name: &Option<String>| {

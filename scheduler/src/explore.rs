@@ -26,8 +26,11 @@ mod judge;
 mod layout;
 mod lists;
 mod memo;
+mod packets;
+mod partial_order;
 mod parts;
 mod search;
+mod symmetry;
 mod table;
 mod trail;
 
@@ -41,7 +44,9 @@ use crate::{
 use history::{History, Situation};
 use iocp_model::Kernel;
 use judge::Properties;
-use search::{Level, Search};
+use partial_order::Light;
+use search::{Level, Reduction, Search};
+use symmetry::Symmetry;
 use trail::{Shortest, Trail};
 
 /// What a search may use.
@@ -191,7 +196,21 @@ pub fn explore(
         history: History::new(program, kernel.profile.name),
     };
     let properties = Properties::new(program, kernel);
-    let mut search = Search::new(program, &properties, first.clone(), options);
+    let mut reduced = Reduced::new(program, kernel, options.reductions);
+    let searched = reduced.program.as_ref().unwrap_or(program);
+    let searched_properties = Properties::new(searched, kernel);
+    let searched_first = Situation {
+        state: State::initial(searched, kernel.semantics())?,
+        history: History::new(searched, kernel.profile.name),
+    };
+    let reduction = std::mem::take(&mut reduced.reduction);
+    let mut search = Search::new(
+        searched,
+        &searched_properties,
+        searched_first,
+        options,
+        reduction,
+    );
     let broken_at_once = properties.first(&first).map(|violation| Trail {
         choices: Vec::new(),
         violation,
@@ -202,6 +221,7 @@ pub fn explore(
         run(&mut search, options, go_on)?
     };
     let counted = search.counted();
+    let leaves_nothing_out = reduced.names.is_empty();
     let is_complete = limit.is_none() && search.breaches.is_empty() && broken_at_once.is_none();
     let mut report = Report {
         verdict: Verdict::Holds,
@@ -211,9 +231,9 @@ pub fn explore(
         ends: counted.ends,
         memory: search.memory() as u64,
         visited_memory: search.visited_memory() as u64,
-        digest: (options.digest && is_complete).then_some(counted.digest),
-        reductions: Vec::new(),
-        refused: Vec::new(),
+        digest: (options.digest && is_complete && leaves_nothing_out).then_some(counted.digest),
+        reductions: reduced.names,
+        refused: reduced.refused,
     };
     let is_violated = broken_at_once.is_some() || !search.breaches.is_empty();
     // Its memory may be needed.
@@ -285,6 +305,51 @@ fn run(
             Level::Cut => return Ok(Some(Limit::Stopped)),
             Level::Done if search.depth > options.most_depth => return Ok(Some(Limit::Depth)),
             Level::Done => {}
+        }
+    }
+}
+
+/// What can be left out of a search of a program, and what cannot.
+#[derive(Default)]
+struct Reduced {
+    /// The program with alike packets.
+    program: Option<Program>,
+    reduction: Reduction,
+    names: Vec<&'static str>,
+    refused: Vec<(&'static str, String)>,
+}
+
+impl Reduced {
+    fn new(program: &Program, kernel: Kernel, wanted: Reductions) -> Self {
+        let mut reduced = Self::default();
+        if wanted.packets {
+            let alike = packets::made_alike(program, kernel);
+            reduced.program = reduced.note("packets", alike);
+        }
+        let searched = reduced.program.take();
+        let program = searched.as_ref().unwrap_or(program);
+        if wanted.symmetry {
+            let symmetry = Symmetry::find(program, kernel);
+            reduced.reduction.symmetry = reduced.note("symmetry", symmetry);
+        }
+        if wanted.partial_order {
+            let light = Light::find(program, kernel);
+            reduced.reduction.light = reduced.note("partial order", light);
+        }
+        reduced.program = searched;
+        reduced
+    }
+
+    fn note<T>(&mut self, name: &'static str, found: Result<T, String>) -> Option<T> {
+        match found {
+            Ok(found) => {
+                self.names.push(name);
+                Some(found)
+            }
+            Err(why) => {
+                self.refused.push((name, why));
+                None
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{
     judge::Violation,
     layout::{Field, Key, Layout},
     parts::{Id, Slots, Store},
+    partial_order::Light,
 };
 use crate::{
     program::{CallOp, Program},
@@ -46,6 +47,8 @@ pub(crate) struct Move {
     pub(crate) last: bool,
     /// It breaks a property.
     pub(crate) breaks: bool,
+    /// It is its thread's own business ([`Light`]), and the only one of its leaf.
+    pub(crate) light: bool,
 }
 
 /// What else there is to know of a step.
@@ -144,6 +147,7 @@ struct Pairs {
     of: Vec<(Id, Id)>,
     /// The local of each control and last, plus one.
     to: Vec<Vec<Id>>,
+    ranks: Vec<u64>,
 }
 
 /// What has been learned.
@@ -169,6 +173,7 @@ pub(crate) struct Memo {
     fields: Vec<Field>,
     /// Of each slot, the hashes of the parts that are known here.
     hashes: Vec<Vec<u64>>,
+    light: Option<Light>,
     /// What was found broken.
     pub(crate) breaches: Vec<Violation>,
 }
@@ -181,7 +186,7 @@ const OWN: u8 = 1;
 const OTHER: u8 = 2;
 
 impl Memo {
-    pub(crate) fn new(store: &Store, layout: &Layout) -> Self {
+    pub(crate) fn new(store: &Store, layout: &Layout, light: Option<Light>) -> Self {
         let threads = store.slots.threads;
         let codes: Vec<_> = (0..threads).map(|thread| store.code(thread)).collect();
         let count = codes.iter().max().map_or(0, |most| most + 1);
@@ -203,6 +208,7 @@ impl Memo {
             effects: Vec::new(),
             fields: layout.fields(),
             hashes: vec![Vec::new(); store.slots.all],
+            light,
             breaches: Vec::new(),
         }
     }
@@ -254,6 +260,7 @@ impl Memo {
             for local in pairs.of.len()..store.count(store.slots.local(thread)) {
                 let (control, last) = store.pair(thread, local as Id);
                 pairs.of.push((control, last));
+                pairs.ranks.push(store.rank(thread, local as Id));
                 let (control, last) = (control as usize, last as usize);
                 if pairs.to.len() <= control {
                     pairs.to.resize(control + 1, Vec::new());
@@ -371,6 +378,32 @@ impl Memo {
         field.holds(local).then(|| next | field.bits(local))
     }
 
+    /// Where a thread's local comes in an order that does not depend on when it was seen.
+    #[inline]
+    pub(crate) fn rank(&self, thread: usize, local: Id) -> u64 {
+        self.pairs[self.codes[thread]].ranks[local as usize]
+    }
+
+    /// Turns `next`, the parts of a state, into those of the state that a move leads to; false if
+    /// one of them is not known yet.
+    #[inline]
+    pub(crate) fn change(&self, step: usize, next: &mut [Id]) -> bool {
+        for change in &self.effects[step].changes {
+            match *change {
+                Change::To(slot, id) => next[slot as usize] = id,
+                Change::Control(slot, control) => {
+                    let pairs = &self.pairs[self.codes[slot as usize - 1]];
+                    let (_, last) = pairs.of[next[slot as usize] as usize];
+                    match pairs.local(control, last) {
+                        Some(local) => next[slot as usize] = local,
+                        None => return false,
+                    }
+                }
+            }
+        }
+        true
+    }
+
     /// The parts of the state that a move leads to.
     pub(crate) fn next_ids(&self, step: usize, store: &mut Store, ids: &[Id], next: &mut Vec<Id>) {
         next.clear();
@@ -442,6 +475,7 @@ impl Memo {
         }
         let start = self.moves.len();
         let mut left = results.len();
+        let is_light = left == 1 && self.is_light(store, thread.index(), ids, &probe.read);
         for (choice, after, written, breach) in results {
             left -= 1;
             let changes = changes(store, &probe.read, &written, ids, &after);
@@ -462,6 +496,7 @@ impl Memo {
                 slow: true,
                 last: left == 0,
                 breaks: breach.is_some(),
+                light: is_light && breach.is_none(),
             };
             step.compile(&effect, &self.fields);
             self.moves.push(step);
@@ -475,6 +510,20 @@ impl Memo {
         self.look_at(store);
         self.grow(thread.index(), ids, &probe.read, leaf);
         Ok(())
+    }
+
+    /// Is the step that read this its thread's own business?
+    fn is_light(&self, store: &Store, thread: usize, ids: &[Id], read: &[Asked]) -> bool {
+        let Some(light) = &self.light else {
+            return false;
+        };
+        let at = store.local_of(thread, ids[1 + thread]).at;
+        light.is_light(store.code(thread), at)
+            && read.iter().all(|asked| match *asked {
+                Asked::System => false,
+                Asked::Control(other) | Asked::Last(other) => other == thread,
+                Asked::Slot(slot) => light.may_read(&store.slots, slot),
+            })
     }
 
     /// Grows the path of what was read, down to the leaf.

@@ -62,6 +62,17 @@ impl Slots {
         self.marked + situation.state.marked.len()
     }
 
+    /// The counter of a slot.
+    pub(crate) fn counter(&self, slot: usize) -> Option<usize> {
+        let counter = slot.checked_sub(self.counters)?;
+        (slot < self.marked).then_some(counter)
+    }
+
+    /// The set of marked packets of a slot, if it is one and not a part of the history.
+    pub(crate) fn set(&self, slot: usize, sets: usize) -> Option<usize> {
+        slot.checked_sub(self.marked).filter(|set| *set < sets)
+    }
+
     /// The slot of the part of the history of this number.
     pub(crate) fn of_history(&self, part: usize, parts: usize) -> usize {
         self.all - parts + part
@@ -336,19 +347,24 @@ impl Store {
             return hash;
         }
         // Only the threads' hashes are made on demand: a pair is entered for all threads of a code.
-        let thread = slot - 1;
         for id in self.hashes[slot].len()..=id as usize {
-            let local = self.local_of(thread, number(id));
-            let turns = local.turns.iter().map(|turn| u64::from(*turn));
-            let numbers = [u64::from(local.at), local.last.word as u64, local.last.key];
-            let bytes: Vec<u8> = numbers
-                .into_iter()
-                .chain(turns)
-                .flat_map(u64::to_le_bytes)
-                .collect();
-            self.hashes[slot].push(Self::hash(slot, &bytes));
+            let hash = Self::hash(slot, &self.local_bytes(slot - 1, number(id)));
+            self.hashes[slot].push(hash);
         }
         self.hashes[slot][id as usize]
+    }
+
+    /// A number by which the locals of a code can be sorted.
+    pub(crate) fn rank(&self, thread: usize, local: Id) -> u64 {
+        Self::hash(Slots::SYSTEM, &self.local_bytes(thread, local))
+    }
+
+    fn local_bytes(&self, thread: usize, local: Id) -> Vec<u8> {
+        let local = self.local_of(thread, local);
+        let turns = local.turns.iter().map(|turn| u64::from(*turn));
+        let numbers = [u64::from(local.at), local.last.word as u64, local.last.key];
+        let numbers = numbers.into_iter().chain(turns);
+        numbers.flat_map(u64::to_le_bytes).collect()
     }
 }
 

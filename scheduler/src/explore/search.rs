@@ -12,6 +12,8 @@ use super::{
     lists::Lists,
     memo::{Judge, Memo, NO_MOVES},
     parts::{Id, Slots, Store},
+    partial_order::Light,
+    symmetry::{Canon, Symmetry},
     table::{Table, spread},
 };
 use crate::{
@@ -20,6 +22,7 @@ use crate::{
 };
 use iocp_model::ThreadId;
 use std::{
+    ops::Range,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -66,11 +69,19 @@ pub(crate) struct Breach {
     pub(crate) violation: Violation,
 }
 
+/// What a search leaves out.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Reduction {
+    pub(crate) light: Option<Light>,
+    pub(crate) symmetry: Option<Symmetry>,
+}
+
 /// All that the threads of a search share.
 pub(crate) struct Space<'a> {
     program: &'a Program,
     judge: &'a (dyn Judge + Sync),
     first: Situation,
+    reduction: Reduction,
     store: Mutex<Store>,
     rest: Mutex<Lists>,
     layout: Layout,
@@ -118,17 +129,27 @@ impl<'a> Search<'a> {
         judge: &'a (dyn Judge + Sync),
         first: Situation,
         options: &Options,
+        reduction: Reduction,
     ) -> Self {
         let mut store = Store::new(program, &first);
-        let ids = store.ids(&first);
+        let mut ids = store.ids(&first);
+        if let Some(symmetry) = &reduction.symmetry {
+            let ranks: Vec<_> = (0..store.slots.threads)
+                .map(|thread| store.rank(thread, ids[1 + thread]))
+                .collect();
+            // Like threads begin alike, so that any of them has the rank of all.
+            let canon = symmetry.canon(&mut store, ids[Slots::SYSTEM]);
+            canon.apply(&mut ids, |thread, _| ranks[thread]);
+        }
         let layout = Layout::new(&store);
         let workers = (0..options.threads.max(1))
-            .map(|_| Worker::new(&store, &layout, options.digest))
+            .map(|_| Worker::new(&store, &layout, options.digest, &reduction))
             .collect();
         let space = Space {
             program,
             judge,
             first,
+            reduction,
             rest: Mutex::new(Lists::new(store.slots.all - 1)),
             store: Mutex::new(store),
             layout,
@@ -321,12 +342,14 @@ impl<'a> Search<'a> {
 /// The key of a state of these parts.
 fn key_of(layout: &Layout, rest: &mut Lists, ids: &[Id]) -> Key {
     match layout {
-        Layout::Flat(fields) => fields
-            .iter()
-            .zip(ids)
-            .fold(0, |key, (field, id)| key | field.bits(*id)),
+        Layout::Flat(fields) => flat_key(fields, ids),
         Layout::Folded => Layout::folded(ids[0], rest.number(&ids[1..])),
     }
+}
+
+fn flat_key(fields: &[Field], ids: &[Id]) -> Key {
+    let bits = fields.iter().zip(ids).map(|(field, id)| field.bits(*id));
+    bits.fold(0, |key, bits| key | bits)
 }
 
 /// The parts of a state, from its key.
@@ -344,7 +367,10 @@ fn parts_of(fields: &[Field], rest: &Lists, key: Key, ids: &mut [Id]) {
 
 impl Space<'_> {
     fn key(&self, ids: &[Id]) -> Key {
-        key_of(&self.layout, &mut lock(&self.rest), ids)
+        match &self.layout {
+            Layout::Flat(fields) => flat_key(fields, ids),
+            Layout::Folded => key_of(&self.layout, &mut lock(&self.rest), ids),
+        }
     }
 
     /// So many slots may be taken before the table grows.
@@ -358,6 +384,8 @@ impl Space<'_> {
 struct Worker {
     memo: Memo,
     digest: bool,
+    /// Of each kernel's side, the way to its representative.
+    canons: Vec<Option<Canon>>,
     counted: Counted,
     /// New states.
     new: Vec<Key>,
@@ -392,10 +420,11 @@ impl From<StepError> for Stuck {
 }
 
 impl Worker {
-    fn new(store: &Store, layout: &Layout, digest: bool) -> Self {
+    fn new(store: &Store, layout: &Layout, digest: bool, reduction: &Reduction) -> Self {
         Self {
-            memo: Memo::new(store, layout),
+            memo: Memo::new(store, layout, reduction.light.clone()),
             digest,
+            canons: Vec::new(),
             counted: Counted::default(),
             new: Vec::new(),
             left: Vec::new(),
@@ -484,20 +513,24 @@ impl Worker {
         } else {
             0
         };
-        for thread in 0..space.program.threads.len() {
-            let mut at = match self.memo.leaf(thread, &self.ids) {
-                Some(NO_MOVES) => continue,
-                Some(leaf) => leaf as usize,
-                None => match self.learn(space, thread)? {
-                    NO_MOVES => continue,
-                    leaf => leaf as usize,
-                },
+        let threads = match space.reduction.light {
+            Some(_) => self.ample(space)?,
+            None => 0..space.program.threads.len(),
+        };
+        for thread in threads {
+            let mut at = match self.leaf(space, thread)? {
+                NO_MOVES => continue,
+                leaf => leaf as usize,
             };
             loop {
                 let step = self.memo.moves[at];
-                let next = match self.memo.next(&step, key, &self.ids) {
-                    Some(next) => next,
-                    None => self.next_slowly(space, at)?,
+                let next = if space.reduction.symmetry.is_some() {
+                    self.next_representative(space, at)?
+                } else {
+                    match self.memo.next(&step, key, &self.ids) {
+                        Some(next) => next,
+                        None => self.next_slowly(space, at)?,
+                    }
                 };
                 self.batch.successors.push(next);
                 counted.transitions += 1;
@@ -531,6 +564,59 @@ impl Worker {
             }
         }
         Ok(counted)
+    }
+
+    /// The first move of a thread.
+    #[inline(always)]
+    fn leaf(&mut self, space: &Space<'_>, thread: usize) -> Result<u32, StepError> {
+        match self.memo.leaf(thread, &self.ids) {
+            Some(leaf) => Ok(leaf),
+            None => self.learn(space, thread),
+        }
+    }
+
+    /// The threads whose steps are enough: one with a light step, or all.
+    fn ample(&mut self, space: &Space<'_>) -> Result<Range<usize>, StepError> {
+        let all = 0..space.program.threads.len();
+        for thread in all.clone() {
+            let leaf = self.leaf(space, thread)?;
+            if leaf != NO_MOVES && self.memo.moves[leaf as usize].light {
+                return Ok(thread..thread + 1);
+            }
+        }
+        Ok(all)
+    }
+
+    /// The key of the representative of the state that a move leads to.
+    fn next_representative(&mut self, space: &Space<'_>, at: usize) -> Result<Key, Stuck> {
+        self.next_ids.clear();
+        self.next_ids.extend_from_slice(&self.ids);
+        if !self.memo.change(at, &mut self.next_ids) {
+            let mut store = lock(&space.store);
+            self.memo
+                .next_ids(at, &mut store, &self.ids, &mut self.next_ids);
+            self.memo.look_at(&mut store);
+        }
+        let system = self.next_ids[Slots::SYSTEM] as usize;
+        if self.canons.get(system).is_none_or(Option::is_none) {
+            self.learn_canon(space, system);
+        }
+        if let Some(canon) = &self.canons[system] {
+            let memo = &self.memo;
+            canon.apply(&mut self.next_ids, |thread, id| memo.rank(thread, id));
+        }
+        self.next_key(space)
+    }
+
+    #[cold]
+    fn learn_canon(&mut self, space: &Space<'_>, system: usize) {
+        if self.canons.len() <= system {
+            self.canons.resize(system + 1, None);
+        }
+        let mut store = lock(&space.store);
+        let symmetry = space.reduction.symmetry.as_ref();
+        self.canons[system] = symmetry.map(|it| it.canon(&mut store, system as Id));
+        self.memo.look_at(&mut store);
     }
 
     #[cold]
@@ -569,12 +655,18 @@ impl Worker {
         self.memo
             .next_ids(index, &mut store, &self.ids, &mut self.next_ids);
         self.memo.look_at(&mut store);
-        let fits = |(slot, id): (usize, &Id)| space.layout.holds(slot, *id);
-        if !self.next_ids.iter().enumerate().all(fits) {
-            return Err(Stuck::NoRoom);
-        }
         drop(store);
-        Ok(space.key(&self.next_ids))
+        self.next_key(space)
+    }
+
+    /// The key of the next state, from its parts.
+    fn next_key(&self, space: &Space<'_>) -> Result<Key, Stuck> {
+        let fits = |(slot, id): (usize, &Id)| space.layout.holds(slot, *id);
+        if self.next_ids.iter().enumerate().all(fits) {
+            Ok(space.key(&self.next_ids))
+        } else {
+            Err(Stuck::NoRoom)
+        }
     }
 }
 

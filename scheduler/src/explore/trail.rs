@@ -46,7 +46,7 @@ pub(crate) fn shortest(
     go_on: &dyn Fn(u64, usize) -> bool,
 ) -> Result<Shortest, StepError> {
     let mut store = Store::new(program, first);
-    let mut memo = Memo::new(&store, &Layout::Folded);
+    let mut memo = Memo::new(&store, &Layout::Folded, None);
     let mut states = Lists::new(store.slots.all);
     states.number(&store.ids(first));
     memo.look_at(&mut store);
