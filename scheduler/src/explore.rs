@@ -62,6 +62,8 @@ pub struct Options {
     pub memory: u64,
     /// Whether to make a digest of the states and of the steps between them.
     pub digest: bool,
+    /// Whether it is a violation if a thread has work and can never go on.
+    pub deadlocks: bool,
     /// What may be left out, where that is sound.
     pub reductions: Reductions,
 }
@@ -100,6 +102,7 @@ impl Default for Options {
             most_depth: usize::MAX,
             memory: 4 << 30,
             digest: true,
+            deadlocks: true,
             reductions: Reductions::ALL,
         }
     }
@@ -195,10 +198,10 @@ pub fn explore(
         state: State::initial(program, kernel.semantics())?,
         history: History::new(program, kernel.profile.name),
     };
-    let properties = Properties::new(program, kernel);
+    let properties = Properties::new(program, kernel, options.deadlocks);
     let mut reduced = Reduced::new(program, kernel, options.reductions);
     let searched = reduced.program.as_ref().unwrap_or(program);
-    let searched_properties = Properties::new(searched, kernel);
+    let searched_properties = Properties::new(searched, kernel, options.deadlocks);
     let searched_first = Situation {
         state: State::initial(searched, kernel.semantics())?,
         history: History::new(searched, kernel.profile.name),
@@ -254,7 +257,7 @@ pub fn explore(
         };
         report.verdict = match shortest {
             Shortest::Found(trail) => {
-                Verdict::Violated(Counterexample::new(program, kernel, first, trail)?)
+                Verdict::Violated(Counterexample::new(program, &properties, first, trail)?)
             }
             Shortest::Cut => Verdict::Unknown(Limit::Memory),
             Shortest::None => unreachable!("what one search found, the other finds"),

@@ -10,7 +10,7 @@ use crate::{
     program::{CallOp, Program},
     state::{Choice, StepError, Watch},
 };
-use iocp_model::{Call, Event, Kernel, Observer, Returned, ThreadId, rules::RuleId};
+use iocp_model::{Call, Event, Observer, Returned, ThreadId, rules::RuleId};
 use std::collections::HashSet;
 
 /// A schedule that ends with a violation.
@@ -38,14 +38,13 @@ impl Counterexample {
     /// If the schedule does not break the property: then the search that found it is wrong.
     pub(crate) fn new(
         program: &Program,
-        kernel: Kernel,
+        properties: &Properties<'_>,
         first: Situation,
         trail: Trail,
     ) -> Result<Self, StepError> {
-        let properties = Properties::new(program, kernel);
         let mut replay = Replay {
             program,
-            properties: &properties,
+            properties,
             failing: HashSet::new(),
         };
         let mut on_the_way = vec![first];

@@ -59,12 +59,13 @@ impl std::fmt::Display for Violation {
 pub(crate) struct Properties<'p> {
     program: &'p Program,
     kernel: Kernel,
+    deadlocks: bool,
     /// The expectations that must be met after every step, and what they depend on.
     always: Vec<(usize, Vec<Part>)>,
 }
 
 impl<'p> Properties<'p> {
-    pub(crate) fn new(program: &'p Program, kernel: Kernel) -> Self {
+    pub(crate) fn new(program: &'p Program, kernel: Kernel, deadlocks: bool) -> Self {
         let always = program
             .workload
             .expect
@@ -80,6 +81,7 @@ impl<'p> Properties<'p> {
         Self {
             program,
             kernel,
+            deadlocks,
             always,
         }
     }
@@ -185,6 +187,7 @@ impl Judge for Properties<'_> {
             .into_iter()
             .next()
             .map(|failure| Violation::Expectation(failure.expectation, failure.message));
-        failed.or_else(|| self.deadlock(situation))
+        let deadlock = || self.deadlocks.then(|| self.deadlock(situation)).flatten();
+        failed.or_else(deadlock)
     }
 }
