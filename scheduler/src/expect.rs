@@ -4,6 +4,7 @@
 //! scenario's `expect`. Expectations are checked for sense when the scenario is compiled, so that a
 //! misspelt label is an error and not an expectation that nothing can break.
 
+pub use crate::workload::When;
 use crate::{
     compile::{error, unknown},
     program::{CallOp, Op, Program},
@@ -16,7 +17,6 @@ use iocp_model::{
     rules::RuleId,
 };
 use iocp_traces::{Number, SeenResult};
-pub use crate::workload::When;
 use std::fmt;
 
 /// What an expectation can be about, and the facts that go with it.

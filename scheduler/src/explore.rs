@@ -66,6 +66,25 @@ pub struct Options {
     pub deadlocks: bool,
     /// What may be left out, where that is sound.
     pub reductions: Reductions,
+    /// How visited states are kept.
+    pub storage: Storage,
+}
+
+/// How visited states are kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Storage {
+    /// Exactly: no state is taken for another.
+    #[default]
+    Exact,
+    /// As 63 bits of their hashes: two states may be taken for one, with a probability that the
+    /// report tells.
+    Compact,
+    /// As three bits each in a field of so many bytes: many more states in the same memory, and a
+    /// much higher probability.
+    Bitstate {
+        /// The size of the field.
+        bytes: u64,
+    },
 }
 
 /// What a search may leave out without missing a violation.
@@ -104,6 +123,7 @@ impl Default for Options {
             digest: true,
             deadlocks: true,
             reductions: Reductions::ALL,
+            storage: Storage::Exact,
         }
     }
 }
@@ -133,7 +153,7 @@ pub enum Phase {
 }
 
 /// What a search found.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Report {
     /// The answer.
     pub verdict: Verdict,
@@ -152,6 +172,9 @@ pub struct Report {
     /// The same for the same states and steps, whatever their order; of a complete search that left
     /// nothing out.
     pub digest: Option<u64>,
+    /// Where states were not kept exactly, a bound on the probability that one was left out by
+    /// mistake.
+    pub omission: Option<f64>,
     /// What was left out: the names of the reductions.
     pub reductions: Vec<&'static str>,
     /// What could not be left out, and why not: a reduction and a sentence.
@@ -235,6 +258,7 @@ pub fn explore(
         memory: search.memory() as u64,
         visited_memory: search.visited_memory() as u64,
         digest: (options.digest && is_complete && leaves_nothing_out).then_some(counted.digest),
+        omission: search.omission(),
         reductions: reduced.names,
         refused: reduced.refused,
     };

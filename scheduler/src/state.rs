@@ -910,9 +910,7 @@ impl State {
                     }
             }
             Condition::Blocked(other) => blocked(system().thread(*other)),
-            Condition::Suspended(other) => {
-                system().thread(*other).state == ThreadState::Suspended
-            }
+            Condition::Suspended(other) => system().thread(*other).state == ThreadState::Suspended,
             Condition::Ended(other) => system().thread(*other).state == ThreadState::Terminated,
             Condition::Depth(variable, packets) => {
                 let system = system();
@@ -932,9 +930,7 @@ impl State {
                 watch.reads(Part::Last(thread));
                 local.last.has_key(key.0)
             }
-            Condition::All(all) => all
-                .iter()
-                .all(|one| self.holds_watched(thread, one, watch)),
+            Condition::All(all) => all.iter().all(|one| self.holds_watched(thread, one, watch)),
         }
     }
 

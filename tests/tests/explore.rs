@@ -122,7 +122,10 @@ fn reductions_change_no_answer_on_random_programs() {
         spared += u64::from(found.is_some_and(|spared| spared > 0));
     }
     println!("{compared} programs, {spared} of them reduced");
-    assert!(compared > PROGRAMS / 2 && spared > PROGRAMS / 20, "{compared} {spared}");
+    assert!(
+        compared > PROGRAMS / 2 && spared > PROGRAMS / 20,
+        "{compared} {spared}"
+    );
 }
 
 #[test]

@@ -14,16 +14,16 @@ use iocp_traces::SeenResult;
 
 /// A state, and what is remembered of the way to it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Situation {
+pub(crate) struct Situation {
     /// The state.
-    pub state: State,
+    pub(crate) state: State,
     /// What is remembered.
-    pub history: History,
+    pub(crate) history: History,
 }
 
 /// What is remembered of a run.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct History {
+pub(crate) struct History {
     pub(crate) calls: Vec<Calls>,
     pub(crate) took: Vec<Took>,
 }
@@ -145,7 +145,7 @@ impl Situation {
     }
 
     /// The outcome of a run that ends here.
-    pub fn outcome(&self, program: &Program) -> Outcome {
+    pub(crate) fn outcome(&self, program: &Program) -> Outcome {
         let mut took = vec![Vec::new(); program.threads.len()];
         for one in &self.history.took {
             took[one.thread.index()].clone_from(&one.keys);

@@ -89,9 +89,7 @@ impl<'p> Properties<'p> {
     /// The expectation of this number, in this situation.
     fn expectation(&self, index: usize, situation: &Situation) -> Option<Violation> {
         let message = match expect::when(&self.program.workload.expect[index]) {
-            When::Always => {
-                expect::failure(self.program, index, &situation.outcome(self.program))
-            }
+            When::Always => expect::failure(self.program, index, &situation.outcome(self.program)),
             When::End => expect::passes_bound(self.program, index, &situation.state),
         };
         message.map(|message| Violation::Expectation(index, message))
@@ -125,16 +123,20 @@ impl<'p> Properties<'p> {
             let is_meant = self.program.workload.expect.iter().any(|expectation| {
                 expectation.thread.as_deref() == Some(name) && expectation.state.is_some()
                     || expectation.is.is_some()
-                        && expectation.result.as_deref().is_some_and(|result| {
-                            result.starts_with(&format!("{name}."))
-                        })
+                        && expectation
+                            .result
+                            .as_deref()
+                            .is_some_and(|result| result.starts_with(&format!("{name}.")))
             });
             if is_meant || thread.state == ThreadState::Terminated {
                 continue;
             }
             let at = || match state.op(self.program, id) {
                 Op::Until(_, text) => format!("until {text}"),
-                Op::Call(op) => op.label.clone().unwrap_or_else(|| op.call.api().name().to_owned()),
+                Op::Call(op) => op
+                    .label
+                    .clone()
+                    .unwrap_or_else(|| op.call.api().name().to_owned()),
                 _ => "the end of its program".to_owned(),
             };
             let depth = |port: PortId| state.system.port(port).depth();
@@ -148,11 +150,19 @@ impl<'p> Properties<'p> {
                         )));
                     }
                 }
-                (Frame::Wait(wait), ThreadState::Waiting) if !matches!(wait.target, Target::Port(_)) => {
-                    return Some(Violation::Deadlock(format!("{name} waits for ever in {}", at())));
+                (Frame::Wait(wait), ThreadState::Waiting)
+                    if !matches!(wait.target, Target::Port(_)) =>
+                {
+                    return Some(Violation::Deadlock(format!(
+                        "{name} waits for ever in {}",
+                        at()
+                    )));
                 }
                 (Frame::User, ThreadState::Running) => {
-                    return Some(Violation::Deadlock(format!("{name} stands for ever at {}", at())));
+                    return Some(Violation::Deadlock(format!(
+                        "{name} stands for ever at {}",
+                        at()
+                    )));
                 }
                 _ => {}
             }

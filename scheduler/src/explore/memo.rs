@@ -10,8 +10,8 @@ use super::{
     history::Situation,
     judge::Violation,
     layout::{Field, Key, Layout},
-    parts::{Id, Slots, Store},
     partial_order::Light,
+    parts::{Id, Slots, Store},
 };
 use crate::{
     program::{CallOp, Program},
@@ -246,12 +246,15 @@ impl Memo {
         let known = self.standing.len() / self.threads.max(1);
         for system in known..store.count(Slots::SYSTEM) {
             let system = store.system_of(system as Id);
-            self.standing
-                .extend(system.thread_ids().map(|id| match Standing::of(system, id) {
-                    Standing::Still => STILL,
-                    Standing::Own => OWN,
-                    Standing::Other => OTHER,
-                }));
+            self.standing.extend(
+                system
+                    .thread_ids()
+                    .map(|id| match Standing::of(system, id) {
+                        Standing::Still => STILL,
+                        Standing::Own => OWN,
+                        Standing::Other => OTHER,
+                    }),
+            );
         }
         self.cells
             .resize(self.standing.len() * WAYS, Cell::default());
@@ -284,9 +287,9 @@ impl Memo {
     /// The hash of a state of these parts.
     #[inline]
     pub(crate) fn hash(&self, ids: &[Id]) -> u64 {
-        ids.iter()
-            .zip(&self.hashes)
-            .fold(0, |hash, (id, hashes)| hash.wrapping_add(hashes[*id as usize]))
+        ids.iter().zip(&self.hashes).fold(0, |hash, (id, hashes)| {
+            hash.wrapping_add(hashes[*id as usize])
+        })
     }
 
     /// The first move of a thread in a state of these parts, if they have been learned.
@@ -421,19 +424,17 @@ impl Memo {
     }
 
     /// The hash of the state that a move leads to, from that of the state where it is taken.
-    pub(crate) fn next_hash(
-        &self,
-        effect: &Effect,
-        ids: &[Id],
-        hash: u64,
-    ) -> u64 {
+    pub(crate) fn next_hash(&self, effect: &Effect, ids: &[Id], hash: u64) -> u64 {
         effect.changes.iter().fold(hash, |hash, change| {
             let (slot, id) = match *change {
                 Change::To(slot, id) => (slot as usize, id),
                 Change::Control(slot, control) => {
                     let pairs = &self.pairs[self.codes[slot as usize - 1]];
                     let (_, last) = pairs.of[ids[slot as usize] as usize];
-                    (slot as usize, pairs.local(control, last).unwrap_or_default())
+                    (
+                        slot as usize,
+                        pairs.local(control, last).unwrap_or_default(),
+                    )
                 }
             };
             let hashes = &self.hashes[slot];
@@ -720,11 +721,7 @@ fn changes(
         if !control_read && !last_read && had_ended(store, ids[Slots::SYSTEM], thread) {
             continue;
         }
-        if control_read
-            && control == old_control
-            && !last_written | last_read
-            && last == old_last
-        {
+        if control_read && control == old_control && !last_written | last_read && last == old_last {
             continue;
         }
         changes.push(if last_read || last_written {
@@ -846,7 +843,6 @@ impl Watch for Probe<'_> {
 
 /// Has the thread ended in this system? Then nothing of it is left that could be overwritten.
 fn had_ended(store: &Store, system: Id, thread: usize) -> bool {
-    ThreadId::new(thread).is_some_and(|id| {
-        store.system_of(system).thread(id).state == ThreadState::Terminated
-    })
+    ThreadId::new(thread)
+        .is_some_and(|id| store.system_of(system).thread(id).state == ThreadState::Terminated)
 }

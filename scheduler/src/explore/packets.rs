@@ -61,7 +61,9 @@ pub(crate) fn made_alike(program: &Program, kernel: Kernel) -> Result<Program, S
     for (set, name) in program.mark_names.iter().enumerate() {
         let about = |it: &Expectation| it.marked.as_ref() == Some(name);
         if !expectations().any(about) {
-            return Err(format!("no expectation says which packets are marked {name}"));
+            return Err(format!(
+                "no expectation says which packets are marked {name}"
+            ));
         }
         if expectations().any(|it| about(it) && expect::when(it) != When::End) {
             return Err(format!("an expectation looks at the set {name} on the way"));
@@ -147,7 +149,10 @@ fn merge(program: &mut Program) {
     let text = |ops: &[Op]| -> Vec<String> {
         let text = |op: &Op| match op {
             // What it is called in a trace makes no difference.
-            Op::Call(op) => format!("{:?} {:?} {:?} {:?}", op.call, op.key_step, op.bind, op.label),
+            Op::Call(op) => format!(
+                "{:?} {:?} {:?} {:?}",
+                op.call, op.key_step, op.bind, op.label
+            ),
             op => format!("{op:?}"),
         };
         ops.iter().map(text).collect()

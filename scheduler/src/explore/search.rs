@@ -5,16 +5,16 @@
 //! numbers parts are entered, changes nothing that is reported.
 
 use super::{
-    Options,
+    Options, Storage,
     history::Situation,
     judge::Violation,
     layout::{Field, Key, Layout},
     lists::Lists,
     memo::{Judge, Memo, NO_MOVES},
-    parts::{Id, Slots, Store},
     partial_order::Light,
+    parts::{Id, Slots, Store},
     symmetry::{Canon, Symmetry},
-    table::{Table, spread},
+    table::{Bits, Table, spread},
 };
 use crate::{
     program::Program,
@@ -34,7 +34,10 @@ const CHUNK: usize = 512;
 /// Successors are looked up so many at a time, so that the waits for memory overlap.
 const BATCH: usize = 64;
 /// The slots of a table in the beginning.
-const FIRST_SLOTS: usize = 1 << 16;
+const FIRST_SLOTS: usize = 1 << 14;
+/// A table of fewer slots is doubled; a larger one grows by half, so that a state never takes more
+/// than sixteen bytes.
+const FAST_GROWTH: usize = 1 << 20;
 /// A frontier is sorted into two to this many heaps.
 const BUCKET_BITS: u32 = 14;
 /// A frontier of fewer states is not worth a second thread.
@@ -76,6 +79,16 @@ pub(crate) struct Reduction {
     pub(crate) symmetry: Option<Symmetry>,
 }
 
+/// The states that have been visited.
+enum Visited {
+    /// By their keys.
+    Exact(Table),
+    /// By 63 bits of their hashes.
+    Compact(Table),
+    /// By a few bits each.
+    Bitstate(Bits),
+}
+
 /// All that the threads of a search share.
 pub(crate) struct Space<'a> {
     program: &'a Program,
@@ -85,7 +98,7 @@ pub(crate) struct Space<'a> {
     store: Mutex<Store>,
     rest: Mutex<Lists>,
     layout: Layout,
-    table: Table,
+    visited: Visited,
     /// How many slots are taken, or spoken for.
     used: Alone<AtomicUsize>,
     /// A thread found no room.
@@ -142,6 +155,9 @@ impl<'a> Search<'a> {
             canon.apply(&mut ids, |thread, _| ranks[thread]);
         }
         let layout = Layout::new(&store);
+        let hash = (0..ids.len()).fold(0_u64, |hash, slot| {
+            hash.wrapping_add(store.hash_of(slot, ids[slot]))
+        });
         let workers = (0..options.threads.max(1))
             .map(|_| Worker::new(&store, &layout, options.digest, &reduction))
             .collect();
@@ -153,13 +169,21 @@ impl<'a> Search<'a> {
             rest: Mutex::new(Lists::new(store.slots.all - 1)),
             store: Mutex::new(store),
             layout,
-            table: Table::new(FIRST_SLOTS),
+            visited: match options.storage {
+                Storage::Exact => Visited::Exact(Table::new(FIRST_SLOTS)),
+                Storage::Compact => Visited::Compact(Table::new(FIRST_SLOTS)),
+                Storage::Bitstate { bytes } => Visited::Bitstate(Bits::new(bytes)),
+            },
             used: Alone(AtomicUsize::new(1)),
             full: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         };
         let key = space.key(&ids);
-        space.table.insert(key);
+        space.visited.insert(if space.visited.is_exact() {
+            key
+        } else {
+            word(hash)
+        });
         Self {
             space,
             workers,
@@ -173,7 +197,9 @@ impl<'a> Search<'a> {
     /// What has been counted.
     pub(crate) fn counted(&self) -> Counted {
         let mut counted = Counted::default();
-        self.workers.iter().for_each(|worker| counted.add(worker.counted));
+        self.workers
+            .iter()
+            .for_each(|worker| counted.add(worker.counted));
         counted
     }
 
@@ -185,23 +211,31 @@ impl<'a> Search<'a> {
     /// The memory that it takes.
     pub(crate) fn memory(&self) -> usize {
         let own: usize = self.workers.iter().map(|worker| worker.memo.memory()).sum();
-        self.space.table.memory()
+        self.space.visited.memory()
             + lock(&self.space.store).memory()
             + lock(&self.space.rest).memory()
             + (self.frontier.capacity() + self.next.capacity()) * size_of::<Key>()
             + own
     }
 
+    /// A bound on the probability that a state was left out by mistake.
+    pub(crate) fn omission(&self) -> Option<f64> {
+        self.space.visited.omission(self.counted().states)
+    }
+
     /// The memory that the visited states take.
     pub(crate) fn visited_memory(&self) -> usize {
-        self.space.table.memory()
+        self.space.visited.memory()
     }
 
     /// Visits the states of one level. `go_on` is asked now and then.
     ///
     /// # Errors
     /// If a thread of the program spins.
-    pub(crate) fn level(&mut self, go_on: &(dyn Fn(u64) -> bool + Sync)) -> Result<Level, StepError> {
+    pub(crate) fn level(
+        &mut self,
+        go_on: &(dyn Fn(u64) -> bool + Sync),
+    ) -> Result<Level, StepError> {
         while !self.frontier.is_empty() {
             let taken = AtomicUsize::new(0);
             let visited = AtomicU64::new(self.counted().states);
@@ -235,7 +269,11 @@ impl<'a> Search<'a> {
                         .collect();
                     threads
                         .into_iter()
-                        .map(|thread| thread.join().unwrap_or_else(|it| std::panic::resume_unwind(it)))
+                        .map(|thread| {
+                            thread
+                                .join()
+                                .unwrap_or_else(|it| std::panic::resume_unwind(it))
+                        })
                         .collect::<Result<(), StepError>>()
                 })?;
             }
@@ -297,44 +335,115 @@ impl<'a> Search<'a> {
         self.next.clear();
     }
 
-    /// Lays the keys out anew, in a larger table if that one is full.
+    /// Lays the keys out anew if a part has no room, and makes the table larger if it is full.
     fn make_room(&mut self) {
         let space = &mut self.space;
-        let used = *space.used.0.get_mut();
-        let slots = space.table.slots();
-        let slots = match used * 2 > slots {
-            true if slots < 1 << 22 => slots * 4,
-            true => slots * 2,
-            false => slots,
-        };
-        let store = space.store.get_mut().unwrap_or_else(PoisonError::into_inner);
+        space.full = AtomicBool::new(false);
+        let store = space
+            .store
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
         let rest = space.rest.get_mut().unwrap_or_else(PoisonError::into_inner);
         let same = space.layout.fits(store);
-        let old = space.layout.clone();
+        let (mut ids, old) = (vec![0; store.slots.all], space.layout.fields());
         if !same {
             space.layout = Layout::new(store);
         }
-        let (mut ids, fields) = (vec![0; store.slots.all], old.fields());
         let layout = &space.layout;
         let mut lay_out = |key: &mut Key| {
             if !same {
-                parts_of(&fields, rest, *key, &mut ids);
+                parts_of(&old, rest, *key, &mut ids);
                 *key = key_of(layout, rest, &ids);
             }
         };
-        let table = Table::new(slots);
-        for mut key in space.table.keys() {
-            lay_out(&mut key);
-            table.insert(key);
-        }
         self.frontier.iter_mut().for_each(&mut lay_out);
         self.next.iter_mut().for_each(&mut lay_out);
-        space.table = table;
-        space.full = AtomicBool::new(false);
+        let is_exact = space.visited.is_exact();
+        if let Visited::Exact(table) | Visited::Compact(table) = &mut space.visited {
+            let slots = match table.slots() {
+                slots if *space.used.0.get_mut() * 2 <= slots => slots,
+                slots if slots < FAST_GROWTH => slots * 2,
+                slots => slots / 2 * 3,
+            };
+            let larger = Table::new(slots);
+            for mut word in table.words() {
+                if is_exact {
+                    lay_out(&mut word);
+                }
+                larger.insert(word);
+            }
+            *table = larger;
+        }
         if !same {
             for worker in &mut self.workers {
                 worker.memo.lay_out(&space.layout);
             }
+        }
+    }
+}
+
+/// What stands for a state whose key is not kept.
+fn word(hash: u64) -> u64 {
+    spread(hash) >> 1
+}
+
+impl Visited {
+    fn is_exact(&self) -> bool {
+        matches!(self, Self::Exact(_))
+    }
+
+    fn memory(&self) -> usize {
+        match self {
+            Self::Exact(table) | Self::Compact(table) => table.memory(),
+            Self::Bitstate(bits) => bits.memory(),
+        }
+    }
+
+    /// So many states may be in it before it has to grow.
+    fn room(&self) -> usize {
+        match self {
+            Self::Exact(table) | Self::Compact(table) => table.slots() / 4 * 3,
+            Self::Bitstate(_) => usize::MAX,
+        }
+    }
+
+    fn insert(&self, word: u64) -> bool {
+        match self {
+            Self::Exact(table) | Self::Compact(table) => table.insert(word),
+            Self::Bitstate(bits) => bits.insert(word),
+        }
+    }
+
+    /// Adds words; tells the places of those that were new.
+    fn insert_all(&self, words: &[u64], mut tell: impl FnMut(usize)) {
+        match self {
+            Self::Exact(table) | Self::Compact(table) => {
+                let near = words.iter().fold(0, |near, word| near ^ table.touch(*word));
+                std::hint::black_box(near);
+                for (at, &word) in words.iter().enumerate() {
+                    if table.insert(word) {
+                        tell(at);
+                    }
+                }
+            }
+            Self::Bitstate(bits) => {
+                for (at, &word) in words.iter().enumerate() {
+                    if bits.insert(word) {
+                        tell(at);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A bound on the probability that a state was taken for another, after so many.
+    fn omission(&self, states: u64) -> Option<f64> {
+        let states = states as f64;
+        match self {
+            Self::Exact(_) => None,
+            // So many pairs, each alike with a probability of one in 2^63.
+            Self::Compact(_) => Some((states * states / 2.0 / (1_u64 << 63) as f64).min(1.0)),
+            Self::Bitstate(bits) => Some((states * bits.mistakes()).min(1.0)),
         }
     }
 }
@@ -372,11 +481,6 @@ impl Space<'_> {
             Layout::Folded => key_of(&self.layout, &mut lock(&self.rest), ids),
         }
     }
-
-    /// So many slots may be taken before the table grows.
-    fn room(&self) -> usize {
-        self.table.slots() / 4 * 3
-    }
 }
 
 /// One thread of a search, alone in its cache lines.
@@ -402,6 +506,8 @@ struct Worker {
 struct Batch {
     states: Vec<Key>,
     successors: Vec<Key>,
+    /// What stands for them, unless their keys do.
+    words: Vec<u64>,
     counted: Counted,
     breaches: Vec<Breach>,
 }
@@ -447,6 +553,7 @@ impl Worker {
                 }
                 Err(Stuck::NoRoom) => {
                     self.batch.successors.truncate(before);
+                    self.batch.words.truncate(before);
                     self.batch.breaches.truncate(breaches);
                     self.left.push(key);
                     space.full.store(true, Ordering::Relaxed);
@@ -465,26 +572,25 @@ impl Worker {
         let batch = &mut self.batch;
         let most = batch.successors.len();
         let used = space.used.0.fetch_add(most, Ordering::Relaxed);
-        if used + most > space.room() {
+        if used + most > space.visited.room() {
             space.used.0.fetch_sub(most, Ordering::Relaxed);
             self.left.append(&mut batch.states);
             batch.successors.clear();
+            batch.words.clear();
             batch.breaches.clear();
             batch.counted = Counted::default();
             space.full.store(true, Ordering::Relaxed);
             return;
         }
-        let near = batch
-            .successors
-            .iter()
-            .fold(0, |near, key| near ^ space.table.touch(*key));
-        std::hint::black_box(near);
         let before = self.new.len();
-        for &key in &batch.successors {
-            if space.table.insert(key) {
-                self.new.push(key);
-            }
-        }
+        let words = if space.visited.is_exact() {
+            &batch.successors
+        } else {
+            &batch.words
+        };
+        space
+            .visited
+            .insert_all(words, |at| self.new.push(batch.successors[at]));
         let old = most - (self.new.len() - before);
         space.used.0.fetch_sub(old, Ordering::Relaxed);
         self.counted.add(batch.counted);
@@ -492,6 +598,7 @@ impl Worker {
         batch.counted = Counted::default();
         batch.states.clear();
         batch.successors.clear();
+        batch.words.clear();
     }
 
     /// Puts the successors of a state into the batch.
@@ -508,7 +615,8 @@ impl Worker {
         if !self.memo.knows(&self.ids) {
             self.memo.look_at(&mut lock(&space.store));
         }
-        let hash = if self.digest {
+        let is_exact = space.visited.is_exact();
+        let hash = if self.digest || !is_exact {
             self.memo.hash(&self.ids)
         } else {
             0
@@ -534,6 +642,15 @@ impl Worker {
                 };
                 self.batch.successors.push(next);
                 counted.transitions += 1;
+                if !is_exact {
+                    let to = if space.reduction.symmetry.is_some() {
+                        self.memo.hash(&self.next_ids)
+                    } else {
+                        let effect = &self.memo.effects[at];
+                        self.memo.next_hash(effect, &self.ids, hash)
+                    };
+                    self.batch.words.push(word(to));
+                }
                 if step.breaks {
                     self.breach(at);
                 }
@@ -644,9 +761,10 @@ impl Worker {
             id,
             &self.ids,
         )?;
-        Ok(self.memo.leaf(thread, &self.ids).unwrap_or_else(|| {
-            unreachable!("what has been learned is known")
-        }))
+        Ok(self
+            .memo
+            .leaf(thread, &self.ids)
+            .unwrap_or_else(|| unreachable!("what has been learned is known")))
     }
 
     #[cold]

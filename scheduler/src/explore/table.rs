@@ -1,40 +1,34 @@
-//! The states that have been visited: a set of keys that several threads fill at once.
+//! The states that have been visited: sets that several threads fill at once.
 //!
-//! An open table of atomic words. A key is put into the first free slot behind the one of its
-//! hash, by compare-and-exchange; nothing is ever taken out, so whoever finds a free slot where a
-//! key would have to stand knows that the key is new. It grows only while one thread has it alone.
+//! [`Table`] is an open table of atomic words. A word is put into the first free slot behind the one
+//! of its hash, by compare-and-exchange; nothing is ever taken out, so whoever finds a free slot
+//! where a word would have to stand knows that the word is new. It grows only while one thread has
+//! it alone. [`Bits`] are the bits of a Bloom filter, which never grows.
 
 #[cfg(loom)]
 use loom::sync::atomic::{AtomicU64, Ordering};
 #[cfg(not(loom))]
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::layout::Key;
-
-/// A set of keys.
+/// A set of words below 2^63.
 #[derive(Debug)]
 pub(crate) struct Table {
-    /// The keys, plus one; zero is free.
+    /// The words, plus one; zero is free.
     slots: Box<[AtomicU64]>,
-    /// A hash without so many of its low bits is a slot: neighbours stay neighbours when the table
-    /// grows.
-    shift: u32,
 }
 
-/// Spreads the bits of a key. One to one, so that different keys stay different.
+/// Spreads the bits of a word. One to one, so that different words stay different.
 #[inline(always)]
-pub(crate) fn spread(key: Key) -> u64 {
-    let key = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (key ^ key >> 32).wrapping_mul(0xD6E8_FEB8_6659_FD93)
+pub(crate) fn spread(word: u64) -> u64 {
+    let word = word.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (word ^ word >> 32).wrapping_mul(0xD6E8_FEB8_6659_FD93)
 }
 
 impl Table {
-    /// An empty table of this many slots, a power of two.
+    /// An empty table of this many slots.
     pub(crate) fn new(slots: usize) -> Self {
-        debug_assert!(slots.is_power_of_two());
         Self {
             slots: (0..slots).map(|_| AtomicU64::new(0)).collect(),
-            shift: u64::BITS - slots.trailing_zeros(),
         }
     }
 
@@ -48,22 +42,33 @@ impl Table {
         self.slots.len() * size_of::<AtomicU64>()
     }
 
+    /// The slot of a word's hash: as far into the table as the hash is into all hashes, so that
+    /// neighbours stay neighbours when the table grows.
     #[inline(always)]
-    fn first(&self, key: Key) -> usize {
-        (spread(key) >> self.shift) as usize
+    fn first(&self, word: u64) -> usize {
+        (u128::from(spread(word)) * self.slots.len() as u128 >> u64::BITS) as usize
     }
 
-    /// Reads where the key would stand, so that it is near when it is looked up.
     #[inline(always)]
-    pub(crate) fn touch(&self, key: Key) -> u64 {
-        self.slots[self.first(key)].load(Ordering::Relaxed)
+    fn after(&self, slot: usize) -> usize {
+        if slot + 1 == self.slots.len() {
+            0
+        } else {
+            slot + 1
+        }
     }
 
-    /// Adds a key; says whether it was new. There must be a free slot.
+    /// Reads where the word would stand, so that it is near when it is looked up.
+    #[inline(always)]
+    pub(crate) fn touch(&self, word: u64) -> u64 {
+        self.slots[self.first(word)].load(Ordering::Relaxed)
+    }
+
+    /// Adds a word; says whether it was new. There must be a free slot.
     #[inline]
-    pub(crate) fn insert(&self, key: Key) -> bool {
-        let entry = key + 1;
-        let mut at = self.first(key);
+    pub(crate) fn insert(&self, word: u64) -> bool {
+        let entry = word + 1;
+        let mut at = self.first(word);
         loop {
             // Nothing is published through an entry but the entry itself.
             let found = self.slots[at].load(Ordering::Relaxed);
@@ -71,37 +76,69 @@ impl Table {
                 return false;
             }
             if found == 0 {
-                match self.slots[at].compare_exchange(
-                    0,
-                    entry,
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                ) {
+                let free = &self.slots[at];
+                match free.compare_exchange(0, entry, Ordering::Relaxed, Ordering::Relaxed) {
                     Ok(_) => return true,
                     Err(other) if other == entry => return false,
                     Err(_) => {}
                 }
             }
-            at = (at + 1) & (self.slots.len() - 1);
+            at = self.after(at);
         }
     }
 
-    /// Is the key in it?
-    pub(crate) fn contains(&self, key: Key) -> bool {
-        let mut at = self.first(key);
-        loop {
-            match self.slots[at].load(Ordering::Relaxed) {
-                0 => return false,
-                found if found == key + 1 => return true,
-                _ => at = (at + 1) & (self.slots.len() - 1),
-            }
-        }
-    }
-
-    /// All keys.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> + '_ {
+    /// All words.
+    pub(crate) fn words(&self) -> impl Iterator<Item = u64> + '_ {
         self.slots
             .iter()
             .filter_map(|slot| slot.load(Ordering::Relaxed).checked_sub(1))
+    }
+}
+
+/// So many bits are set for each word.
+const BITS: u32 = 3;
+
+/// A set that takes a word for one of its own now and then.
+#[derive(Debug)]
+pub(crate) struct Bits {
+    words: Box<[AtomicU64]>,
+}
+
+impl Bits {
+    /// An empty set of so many bytes.
+    pub(crate) fn new(bytes: u64) -> Self {
+        let words = usize::try_from(bytes / 8).unwrap_or(usize::MAX).max(1);
+        Self {
+            words: (0..words).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
+    /// The memory that it takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.words.len() * size_of::<AtomicU64>()
+    }
+
+    /// Adds a word; says whether it was new: it certainly is if it says so.
+    pub(crate) fn insert(&self, word: u64) -> bool {
+        let (mut hash, step) = (spread(word), spread(!word) | 1);
+        let mut is_new = false;
+        for _ in 0..BITS {
+            let at = (u128::from(hash) * self.words.len() as u128 >> u64::BITS) as usize;
+            let bit = 1 << (hash & 63);
+            is_new |= self.words[at].fetch_or(bit, Ordering::Relaxed) & bit == 0;
+            hash = hash.wrapping_add(step);
+        }
+        is_new
+    }
+
+    /// The share of words that are taken for one of its own by mistake.
+    pub(crate) fn mistakes(&self) -> f64 {
+        let set: u64 = self
+            .words
+            .iter()
+            .map(|word| u64::from(word.load(Ordering::Relaxed).count_ones()))
+            .sum();
+        let share = set as f64 / (self.words.len() as f64 * 64.0);
+        share.powi(BITS as i32)
     }
 }

@@ -108,7 +108,10 @@ pub(crate) fn shortest(
     let Some((mut state, last, violation)) = best else {
         return Ok(Shortest::None);
     };
-    let mut choices: Vec<_> = last.map(|step| memo.effects[step].choice).into_iter().collect();
+    let mut choices: Vec<_> = last
+        .map(|step| memo.effects[step].choice)
+        .into_iter()
+        .collect();
     while state != 0 {
         let (before, step) = came[state as usize];
         choices.push(memo.effects[step as usize].choice);
