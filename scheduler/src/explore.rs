@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod checkpoint;
 mod counterexample;
 mod history;
 mod judge;
@@ -34,6 +35,7 @@ mod symmetry;
 mod table;
 mod trail;
 
+pub use checkpoint::CheckpointError;
 pub use counterexample::Counterexample;
 pub use judge::Violation;
 
@@ -41,11 +43,13 @@ use crate::{
     program::Program,
     state::{State, StepError},
 };
+use checkpoint::Label;
 use history::{History, Situation};
 use iocp_model::Kernel;
 use judge::Properties;
 use partial_order::Light;
 use search::{Level, Reduction, Search};
+use std::io::{BufRead, Write};
 use symmetry::Symmetry;
 use trail::{Shortest, Trail};
 
@@ -217,6 +221,55 @@ pub fn explore(
     options: &Options,
     go_on: &(dyn Fn(&Progress) -> bool + Sync),
 ) -> Result<Report, StepError> {
+    match explore_on(program, kernel, options, go_on, Checkpoints::default()) {
+        Ok(report) => Ok(report),
+        Err(ExploreError::Step(error)) => Err(error),
+        Err(ExploreError::Checkpoint(_)) => unreachable!("there is no checkpoint"),
+    }
+}
+
+/// Where a search is kept if it is cut short, and from which it goes on.
+#[derive(Default)]
+pub struct Checkpoints<'c> {
+    /// Goes on from here.
+    pub from: Option<&'c mut dyn BufRead>,
+    /// Is kept here, if it is cut short.
+    pub to: Option<&'c mut dyn Write>,
+}
+
+/// Why a search could not be made.
+#[derive(Debug)]
+pub enum ExploreError {
+    /// A thread goes round in its program without ever doing anything.
+    Step(StepError),
+    /// A checkpoint could not be read or written.
+    Checkpoint(CheckpointError),
+}
+
+impl From<StepError> for ExploreError {
+    fn from(error: StepError) -> Self {
+        Self::Step(error)
+    }
+}
+
+impl From<CheckpointError> for ExploreError {
+    fn from(error: CheckpointError) -> Self {
+        Self::Checkpoint(error)
+    }
+}
+
+/// Searches all schedules of a program, as [`explore`] does, and may go on with a search that was
+/// cut short.
+///
+/// # Errors
+/// As [`explore`]; and if a checkpoint cannot be read or written, or is of another search.
+pub fn explore_on(
+    program: &Program,
+    kernel: Kernel,
+    options: &Options,
+    go_on: &(dyn Fn(&Progress) -> bool + Sync),
+    checkpoints: Checkpoints<'_>,
+) -> Result<Report, ExploreError> {
     let first = Situation {
         state: State::initial(program, kernel.semantics())?,
         history: History::new(program, kernel.profile.name),
@@ -233,10 +286,18 @@ pub fn explore(
     let mut search = Search::new(
         searched,
         &searched_properties,
-        searched_first,
+        searched_first.clone(),
         options,
         reduction,
     );
+    let label = Label {
+        program: searched,
+        kernel: kernel.to_string(),
+        options: format!("{:?} {:?}", options.storage, reduced.names),
+    };
+    if let Some(from) = checkpoints.from {
+        search.go_on_with(label.read(from, &searched_first)?);
+    }
     let broken_at_once = properties.first(&first).map(|violation| Trail {
         choices: Vec::new(),
         violation,
@@ -246,6 +307,9 @@ pub fn explore(
     } else {
         run(&mut search, options, go_on)?
     };
+    if let (Some(to), Some(_)) = (checkpoints.to, limit) {
+        search.keep(&label, to)?;
+    }
     let counted = search.counted();
     let leaves_nothing_out = reduced.names.is_empty();
     let is_complete = limit.is_none() && search.breaches.is_empty() && broken_at_once.is_none();

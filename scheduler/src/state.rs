@@ -15,6 +15,7 @@ use iocp_model::{
     ThreadState, profile::BatchWake, rules::RuleId,
 };
 use iocp_traces::SeenResult;
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 /// How many local steps a thread may take in a row before it is held to spin.
@@ -98,7 +99,7 @@ pub struct Local {
 }
 
 /// What a thread remembers of a result.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Last {
     /// What it came to.
     pub word: Word,
@@ -184,7 +185,7 @@ impl Last {
 }
 
 /// What a call came to, in a word.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Word {
     /// Nothing to remember.

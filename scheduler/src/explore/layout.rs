@@ -5,6 +5,7 @@
 //! and the state is the two numbers.
 
 use super::parts::{Id, Slots, Store};
+use serde::{Deserialize, Serialize};
 
 /// A state as one number, below 2^63.
 pub(crate) type Key = u64;
@@ -15,7 +16,7 @@ const KEY_BITS: u32 = 63;
 const FOLDED_SYSTEM_BITS: u32 = 31;
 
 /// Where in a key a slot is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Field {
     shift: u32,
     mask: u64,
@@ -43,7 +44,7 @@ impl Field {
 }
 
 /// Where in a key each slot is.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum Layout {
     /// All slots side by side.
     Flat(Vec<Field>),

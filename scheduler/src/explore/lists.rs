@@ -25,6 +25,11 @@ impl Lists {
         &self.ids[start..start + self.width]
     }
 
+    /// All parts of all lists, one behind the other.
+    pub(crate) fn all(&self) -> &[Id] {
+        &self.ids
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.ids.len() / self.width.max(1)

@@ -12,6 +12,7 @@ use crate::{
 use indexmap::IndexSet;
 use iocp_model::{Handle, System};
 use iocp_traces::SeenResult;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use twox_hash::XxHash3_64;
 
@@ -91,7 +92,7 @@ impl Slots {
 }
 
 /// A part that is neither the kernel's nor a thread's.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(crate) enum Value {
     Handles(Vec<Handle>),
     Counter(i64),
@@ -116,7 +117,7 @@ impl Value {
 }
 
 /// A thread's place in its program, without what it remembers.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(crate) struct Control {
     pub(crate) at: u32,
     pub(crate) turns: [u32; MOST_NESTING],
@@ -165,6 +166,10 @@ fn number(count: usize) -> Id {
     Id::try_from(count).expect("fewer than 2^32 parts")
 }
 
+fn listed<T: Clone>(set: &IndexSet<T, Hasher>) -> Vec<T> {
+    set.iter().cloned().collect()
+}
+
 impl Store {
     pub(crate) fn new(program: &Program, situation: &Situation) -> Self {
         let slots = Slots::new(situation);
@@ -201,6 +206,68 @@ impl Store {
     /// The code of a thread.
     pub(crate) fn code(&self, thread: usize) -> usize {
         self.codes[thread]
+    }
+
+    /// All systems, in the order of their numbers; as the other parts below.
+    pub(crate) fn systems(&self) -> &[System] {
+        &self.systems.values
+    }
+
+    pub(crate) fn controls(&self) -> Vec<Vec<Control>> {
+        self.controls.iter().map(listed).collect()
+    }
+
+    pub(crate) fn lasts(&self) -> Vec<Last> {
+        listed(&self.lasts)
+    }
+
+    pub(crate) fn locals(&self) -> Vec<Vec<(Id, Id)>> {
+        self.locals.iter().map(listed).collect()
+    }
+
+    pub(crate) fn values(&self) -> Vec<Vec<Value>> {
+        self.values.iter().map(listed).collect()
+    }
+
+    /// Enters parts in the order of their numbers.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub(crate) fn refill(
+        &mut self,
+        systems: &[System],
+        controls: Vec<Vec<Control>>,
+        lasts: Vec<Last>,
+        locals: Vec<Vec<(Id, Id)>>,
+        values: Vec<Vec<Value>>,
+    ) -> Result<(), &'static str> {
+        if controls.len() != self.controls.len() || locals.len() != self.locals.len() {
+            return Err("it has another number of programs");
+        }
+        if values.len() != self.values.len() {
+            return Err("it has another number of parts");
+        }
+        systems.iter().for_each(|system| {
+            self.system(system);
+        });
+        let sets = |all: Vec<Vec<_>>| {
+            all.into_iter()
+                .map(|one| one.into_iter().collect())
+                .collect()
+        };
+        self.controls = sets(controls);
+        self.lasts = lasts.into_iter().collect();
+        self.locals = locals
+            .into_iter()
+            .map(|one| one.into_iter().collect())
+            .collect();
+        let first = 1 + self.slots.threads;
+        for (slot, values) in values.into_iter().enumerate() {
+            for value in values {
+                self.value(first + slot, value);
+            }
+        }
+        Ok(())
     }
 
     /// The memory that the parts take, roughly.

@@ -6,6 +6,7 @@
 
 use super::{
     Options, Storage,
+    checkpoint::{CheckpointError, Kept, Label},
     history::Situation,
     judge::Violation,
     layout::{Field, Key, Layout},
@@ -22,6 +23,7 @@ use crate::{
 };
 use iocp_model::ThreadId;
 use std::{
+    io::Write,
     ops::Range,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -192,6 +194,57 @@ impl<'a> Search<'a> {
             depth: 0,
             breaches: Vec::new(),
         }
+    }
+
+    /// Writes the search, so that it can be gone on with.
+    ///
+    /// # Errors
+    /// If writing fails, or the visited states are not kept as words.
+    pub(crate) fn keep(
+        &self,
+        label: &Label<'_>,
+        to: &mut dyn Write,
+    ) -> Result<(), CheckpointError> {
+        let visited: Vec<_> = match &self.space.visited {
+            Visited::Exact(table) | Visited::Compact(table) => table.words().collect(),
+            Visited::Bitstate(_) => return Err(CheckpointError::Other("storage")),
+        };
+        let rest: Vec<_> = lock(&self.space.rest)
+            .all()
+            .iter()
+            .map(|id| u64::from(*id))
+            .collect();
+        let Counted {
+            states,
+            transitions,
+            ends,
+            digest,
+        } = self.counted();
+        let counts = [self.depth as u64, states, transitions, ends, digest];
+        let numbers = [&rest[..], &visited, &self.frontier, &self.next, &counts];
+        label.write(to, &lock(&self.space.store), &self.space.layout, numbers)
+    }
+
+    /// Goes on with a search that was kept.
+    pub(crate) fn go_on_with(&mut self, kept: Kept) {
+        let words = kept.visited.len();
+        let slots = (words * 2).max(FIRST_SLOTS);
+        if let Visited::Exact(table) | Visited::Compact(table) = &mut self.space.visited {
+            *table = Table::new(slots);
+            kept.visited.iter().for_each(|word| {
+                table.insert(*word);
+            });
+        }
+        self.space.used = Alone(AtomicUsize::new(words));
+        self.space.store = Mutex::new(kept.store);
+        self.space.rest = Mutex::new(kept.rest);
+        self.space.layout = kept.layout;
+        for worker in &mut self.workers {
+            worker.memo.lay_out(&self.space.layout);
+        }
+        self.workers[0].counted = kept.counted;
+        (self.frontier, self.next) = (kept.frontier, kept.next);
+        self.depth = kept.depth;
     }
 
     /// What has been counted.
