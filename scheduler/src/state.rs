@@ -756,6 +756,10 @@ impl State {
             }
         }
         self.clear_ended(watch);
+        if self.system.thread(thread).state == ThreadState::Terminated {
+            // It has ended itself.
+            return Ok(());
+        }
         self.threads[thread.index()].at += 1;
         self.rest(program, thread, watch)
     }
