@@ -89,6 +89,11 @@ fn names_are_checked_and_near_ones_suggested() {
         "Did you mean \"left\"?",
     );
     says(
+        &steps("  { call = \"Sleep\", for = \"1ms\", counts = \"lft\" },"),
+        "x.toml:9:45: there is no counter \"lft\".",
+        "Did you mean \"left\"?",
+    );
+    says(
         &steps("  { until = \"worker wait on pond\" },"),
         "x.toml:9:13: \"worker wait on pond\" is not understood.",
         "\"T waits on P\"",

@@ -110,6 +110,7 @@ pub(crate) fn compile(workload: &Workload) -> Result<Program> {
         threads,
         codes,
         threads_can_be_ended: ends_others,
+        counts_apart: false,
     };
     expect::check_expectations(&program)?;
     Ok(program)
@@ -632,6 +633,7 @@ impl<'s, 'w> Compiler<'s, 'w> {
                     Op::Add {
                         counter,
                         by: step.add.unwrap_or_default(),
+                        of_call: false,
                     },
                     place,
                 );
@@ -821,11 +823,18 @@ impl<'s, 'w> Compiler<'s, 'w> {
             place,
             step,
             &format!("`{name}`"),
-            &["call", "label"],
+            grammar::EVERY_CALL,
             signature.required,
             signature.optional,
         )?;
         if signature.api == Api::ExitThread {
+            if step.counts.is_some() {
+                return error(
+                    &place.key("counts"),
+                    "a call is counted when it returns, and `ExitThread` never does.",
+                    "Put { add = 1, counter = \"…\" } before it.",
+                );
+            }
             self.emit(Op::Jump(usize::MAX), place);
             return Ok(());
         }
@@ -858,6 +867,14 @@ impl<'s, 'w> Compiler<'s, 'w> {
             words: words(step),
         };
         self.emit(Op::Call(op), place);
+        if let Some(name) = &step.counts {
+            let count = Op::Add {
+                counter: self.scope.counter(&place.key("counts"), name)?,
+                by: 1,
+                of_call: true,
+            };
+            self.emit(count, place);
+        }
         Ok(())
     }
 
@@ -1218,7 +1235,7 @@ fn words(step: &Step) -> String {
             other => other.to_string(),
         };
         match key.as_str() {
-            "call" | "label" | "key_step" => {}
+            "call" | "label" | "counts" | "key_step" => {}
             "port" | "object" | "thread" | "file" => words.insert(0, value),
             "timeout" | "for" => words.push(value),
             key => words.push(format!("{key} {value}")),

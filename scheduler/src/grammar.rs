@@ -127,6 +127,9 @@ pub const CALLS: &[Signature] = &[
     ),
 ];
 
+/// The keys of every call.
+pub const EVERY_CALL: &[&str] = &["call", "label", "counts"];
+
 /// The steps that are no calls: the key that names the step, and the keys that go with it.
 pub const STEPS: &[(&str, &[&str], &[&str])] = &[
     ("compute", &[], &[]),
@@ -141,7 +144,6 @@ pub const STEPS: &[(&str, &[&str], &[&str])] = &[
 
 /// This key of a step, if any step has it.
 pub fn step_key(name: &str) -> Option<&'static str> {
-    const OTHERS: &[&str] = &["call", "label"];
     let steps = STEPS.iter().flat_map(|(name, required, optional)| {
         std::iter::once(name)
             .chain(required.iter())
@@ -150,7 +152,7 @@ pub fn step_key(name: &str) -> Option<&'static str> {
     let calls = CALLS
         .iter()
         .flat_map(|call| call.required.iter().chain(call.optional));
-    OTHERS
+    EVERY_CALL
         .iter()
         .chain(steps)
         .chain(calls)

@@ -41,6 +41,9 @@ pub struct Program {
     /// Could a thread be ended by another, so that being handed a packet and returning with it are
     /// two steps? (THR-07)
     pub threads_can_be_ended: bool,
+    /// Can other threads come between the return of a call and its `counts`? They can on a real
+    /// kernel; see [`with_counts_apart`](Self::with_counts_apart).
+    pub counts_apart: bool,
 }
 
 /// Which code a thread runs, where.
@@ -78,6 +81,8 @@ pub enum Op {
         counter: usize,
         /// How much.
         by: i64,
+        /// Is it the `counts` of the call before, and so part of the step in which that returns?
+        of_call: bool,
     },
     /// Marks the packet in hand. Visible.
     Mark {
@@ -231,6 +236,23 @@ impl Program {
             Some(name) => name.clone(),
             None => format!("port-{}", port.index() + 1),
         }
+    }
+
+    /// The same program as a real kernel runs it: a thread counts a call when it is back from it,
+    /// and that is a step of its own.
+    ///
+    /// Every schedule of the program is one of this one, in which the thread counts at once.
+    #[must_use]
+    pub fn with_counts_apart(&self) -> Cow<'_, Self> {
+        let counts = |op: &Op| matches!(op, Op::Add { of_call: true, .. });
+        let mut ops = self.codes.iter().flat_map(|code| &code.ops);
+        if self.counts_apart || !ops.any(counts) {
+            return Cow::Borrowed(self);
+        }
+        Cow::Owned(Self {
+            counts_apart: true,
+            ..self.clone()
+        })
     }
 
     /// The number of processors: as the machine has it, or one for each thread.

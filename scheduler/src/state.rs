@@ -661,10 +661,7 @@ impl State {
                 }
                 noting.watch.does(thread, op);
                 match op {
-                    Op::Add { counter, by } => {
-                        noting.watch.reads(Part::Counter(*counter));
-                        self.counters[*counter] = self.counters[*counter].wrapping_add(*by);
-                    }
+                    Op::Add { counter, by, .. } => self.add(*counter, *by, noting.watch),
                     Op::Mark { set } => self.mark(*set, thread, noting.watch),
                     Op::Complete {
                         file,
@@ -761,7 +758,33 @@ impl State {
             return Ok(());
         }
         self.threads[thread.index()].at += 1;
+        self.count(program, thread, watch);
         self.rest(program, thread, watch)
+    }
+
+    /// Counts the call that has just returned, if it is counted in the same step. A thread that
+    /// its call has suspended counts when it runs again.
+    fn count<W: Watch>(&mut self, program: &Program, thread: ThreadId, watch: &mut W) {
+        if program.counts_apart || !self.system.thread(thread).can_call() {
+            return;
+        }
+        let op = self.op(program, thread);
+        if let Op::Add {
+            counter,
+            by,
+            of_call: true,
+        } = op
+        {
+            watch.does(thread, op);
+            self.add(*counter, *by, watch);
+            self.threads[thread.index()].at += 1;
+        }
+    }
+
+    fn add<W: Watch>(&mut self, counter: usize, by: i64, watch: &mut W) {
+        watch.reads(Part::Counter(counter));
+        let counter = &mut self.counters[counter];
+        *counter = counter.wrapping_add(by);
     }
 
     /// A thread that was ended by another has no place in its program any more.

@@ -61,7 +61,7 @@ pub fn header(program: &Program, profile: &str, strategy: &str, seed: u64) -> He
 pub(crate) fn does_words(program: &Program, op: &Op) -> Option<String> {
     Some(match op {
         Op::Compute(ns) => format!("compute {}", Time::Nanoseconds(*ns)),
-        Op::Add { counter, by } => format!("add {by} to {}", program.counter_names[*counter]),
+        Op::Add { counter, by, .. } => format!("add {by} to {}", program.counter_names[*counter]),
         Op::Mark { set } => format!("mark in {}", program.mark_names[*set]),
         Op::Complete { file, .. } => format!("complete {}", program.variables[*file]),
         _ => return None,
@@ -254,10 +254,15 @@ impl<S: Sink> Watch for Tracer<'_, S> {
         let Some(what) = does_words(self.program, op) else {
             return;
         };
-        self.tell(Happening::Does {
+        let does = Happening::Does {
             thread,
             what: Cow::Owned(what),
-        });
+        };
+        match op {
+            // After the end of the call that it belongs to.
+            Op::Add { of_call: true, .. } => self.later.push(does),
+            _ => self.tell(does),
+        }
     }
 
     fn ended(&mut self, thread: ThreadId) {

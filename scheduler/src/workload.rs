@@ -217,6 +217,9 @@ pub struct Step {
     /// A name for this call's result, for `expect`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// The shared counter that grows by one in the step in which this call returns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<String>,
 
     /// A port's handle, by name.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -115,13 +115,14 @@ fn inline(out: &mut String, value: &Value, depth: usize) {
     }
 }
 
-/// What a step does and on what comes first, its label and the steps in it last.
+/// What a step does and on what comes first, what counts it, its label and the steps in it last.
 fn in_reading_order(table: &Map<String, Value>) -> Vec<(&String, &Value)> {
     let rank = |key: &str| match key {
-        "label" => 1,
-        "do" => 2,
-        "else" => 3,
-        "under" => 4,
+        "counts" => 1,
+        "label" => 2,
+        "do" => 3,
+        "else" => 4,
+        "under" => 5,
         _ => 0,
     };
     let mut entries: Vec<_> = table.iter().collect();

@@ -288,7 +288,7 @@ impl Painter<'_> {
         let kind = Kind::of(stroke.kind, self.shape);
         // The kind was drawn with the same number, so the arguments come from the others.
         let n = &mut Numbers(stroke.numbers.iter());
-        match kind {
+        let mut step = match kind {
             Kind::Post => Step {
                 port: self.port(n),
                 key: key(n),
@@ -513,7 +513,11 @@ impl Painter<'_> {
                 close_source: n.rarely(4).then_some(true),
                 ..call("DuplicateHandle")
             },
+        };
+        if step.call.is_some() && kind != Kind::Exit && n.rarely(8) {
+            step.counts = text("count");
         }
+        step
     }
 
     /// A server's loop: it takes packets until there is something else to take.

@@ -113,14 +113,14 @@ impl Recording<'_> {
             let Move::Choice(choice) = one else { continue };
             let mut after = node.clone();
             let mut listen = Listen {
-                program: self.program,
+                program: &self.program,
                 recording: self,
                 done: &node.done,
                 target,
                 concerns: false,
                 said: Vec::new(),
             };
-            let taken = after.state.take(self.program, choice, &mut listen).is_ok();
+            let taken = after.state.take(&self.program, choice, &mut listen).is_ok();
             if taken && listen.concerns {
                 found.push(listen.said.join(", and "));
             }

@@ -40,7 +40,7 @@ impl Recording<'_> {
             list.extend(hides.map(Move::Hide));
         }
         choices.clear();
-        node.state.choices(self.program, choices);
+        node.state.choices(&self.program, choices);
         choices.retain(|choice| self.fits(node, *choice) && self.is_timely(node, *choice));
         self.rank(node, trail, choices, ranking, list);
         // No program makes this call: these are the waits that were assumed.
@@ -88,14 +88,14 @@ impl Recording<'_> {
     /// Is the next step of this thread nobody else's business?
     fn is_local(&self, node: &Node, thread: ThreadId) -> bool {
         let joined = node.state.system.thread(thread).port.is_some();
-        let is_local = match node.state.op(self.program, thread) {
+        let is_local = match node.state.op(&self.program, thread) {
             Op::Mark { .. } => true,
             Op::Call(op) => op.call.api() == Api::Sleep && !joined,
             _ => false,
         };
         is_local
             && self.private[thread.index()]
-            && leaves_quietly(self.program, &node.state, thread)
+            && leaves_quietly(&self.program, &node.state, thread)
     }
 
     /// Can this choice be part of an explanation?
@@ -103,7 +103,7 @@ impl Recording<'_> {
         let thread = choice.thread();
         let index = thread.index();
         let item = self.items[index].get(node.done[index] as usize);
-        let op = node.state.op(self.program, thread);
+        let op = node.state.op(&self.program, thread);
         match choice {
             Choice::Step(_) if matches!(op, Op::Compute(_)) => true,
             Choice::Step(_) => {

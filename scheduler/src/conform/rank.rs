@@ -216,7 +216,7 @@ impl Recording<'_> {
 
     /// The packet that the next step of a thread posts, and the port.
     fn packet<'n>(&self, node: &'n Node, thread: ThreadId) -> Option<(Option<&'n Port>, Packet)> {
-        let Op::Call(op) = node.state.op(self.program, thread) else {
+        let Op::Call(op) = node.state.op(&self.program, thread) else {
             return None;
         };
         let packet = node.state.packet_to_post(thread, op)?;
@@ -268,7 +268,7 @@ impl Recording<'_> {
     /// When the next step of a thread that posts nothing is best taken. `leaves`: the ends of the
     /// dequeues whose packets can come now.
     fn turn(&self, node: &Node, trail: &Trail, thread: ThreadId, leaves: &[u32]) -> Turn {
-        let Op::Call(op) = node.state.op(self.program, thread) else {
+        let Op::Call(op) = node.state.op(&self.program, thread) else {
             return Turn::Any;
         };
         let object = node.state.system.thread(thread);
@@ -341,7 +341,7 @@ impl Recording<'_> {
 
     /// Would the waiters be served in the order of their packets if this thread waited now?
     fn stands_well(&self, node: &Node, thread: ThreadId, place: u32) -> bool {
-        let Op::Call(op) = node.state.op(self.program, thread) else {
+        let Op::Call(op) = node.state.op(&self.program, thread) else {
             return false;
         };
         let port = match op.call {

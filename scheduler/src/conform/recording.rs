@@ -14,12 +14,13 @@ use crate::{
 };
 use iocp_model::{Call, Observer, Semantics, ThreadId};
 use iocp_traces::{Event, Happening, SeenResult, Trace};
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 /// What a recording says, with the program that it is of.
 #[derive(Clone, Debug)]
 pub struct Recording<'p> {
-    pub(super) program: &'p Program,
+    /// Whoever made it may have come back from a call and counted it later.
+    pub(super) program: Cow<'p, Program>,
     /// For each thread: does no program ask or do anything about it?
     pub(super) private: Vec<bool>,
     /// What each thread does.
@@ -216,7 +217,7 @@ impl<'p> Recording<'p> {
         }
         let dequeues = Dequeues::read(program, &items, &marks);
         let mut recording = Self {
-            program,
+            program: program.with_counts_apart(),
             private: private(program),
             usual_length: usual_length(&items),
             dequeues,
@@ -253,7 +254,7 @@ impl<'p> Recording<'p> {
         options: Options,
         observer: &mut O,
     ) -> Result<Verdict, Unfit> {
-        let state = State::initial(self.program, semantics).map_err(|_| Unfit {
+        let state = State::initial(&self.program, semantics).map_err(|_| Unfit {
             event: None,
             message: "a thread of the program goes round without doing anything".into(),
         })?;

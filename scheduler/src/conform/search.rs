@@ -163,7 +163,7 @@ impl<'a, O: Observer> Search<'a, O> {
         state: State,
     ) -> Self {
         Self {
-            program: recording.program,
+            program: &recording.program,
             recording,
             options,
             observer,

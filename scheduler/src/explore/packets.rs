@@ -87,7 +87,11 @@ fn count(program: &mut Program, set: usize, name: &str) {
     });
     for op in program.codes.iter_mut().flat_map(|code| &mut code.ops) {
         if matches!(op, Op::Mark { set: marked } if *marked == set) {
-            *op = Op::Add { counter, by: 1 };
+            *op = Op::Add {
+                counter,
+                by: 1,
+                of_call: false,
+            };
         }
     }
     for expectation in &mut program.workload.expect {

@@ -78,7 +78,7 @@ impl<'r> Worker<'r> {
                     let seen = self.pass_gate(at);
                     self.log(now(), at, What::Reached(seen))?;
                 }
-                Op::Add { counter, by } => {
+                Op::Add { counter, by, .. } => {
                     let before = self.run.counters[*counter].fetch_add(*by, Ordering::SeqCst);
                     self.added = Some((*counter, before.wrapping_add(*by)));
                     self.log(now(), at, What::Does)?;
