@@ -90,8 +90,18 @@ fn names_are_checked_and_near_ones_suggested() {
     );
     says(
         &steps("  { call = \"Sleep\", for = \"1ms\", counts = \"lft\" },"),
-        "x.toml:9:45: there is no counter \"lft\".",
+        "x.toml:9:43: there is no counter \"lft\".",
         "Did you mean \"left\"?",
+    );
+    says(
+        &steps("  { call = \"ExitThread\", counts = \"left\" },"),
+        "x.toml:9:35: a call is counted when it returns, and `ExitThread` never does.",
+        "Put { add = 1, counter = \"…\" } before it.",
+    );
+    says(
+        &steps("  { add = 1, counter = \"left\", counts = \"left\" },"),
+        "x.toml:9:32: `add` does not take `counts`; did you mean `counter`?",
+        "`add` takes: counter.",
     );
     says(
         &steps("  { until = \"worker wait on pond\" },"),
