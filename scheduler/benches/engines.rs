@@ -1,12 +1,14 @@
-//! How fast the engines are: a run with its trace written to a file, the plain search, and the
+//! How fast the engines are: a run with its trace written to a file, the two searches, and the
 //! check of a recording.
 //!
 //! `cargo bench -p iocp-scheduler`
 
 use divan::{Bencher, counter::ItemsCount};
-use iocp_model::{Profile, Semantics};
+use iocp_model::{Kernel, Profile, Semantics};
 use iocp_scheduler::{
-    Program, Run, Workload, conform, run,
+    Program, Run, Workload, conform,
+    explore::{self, Reductions, Report},
+    run,
     search::{self, Budget, Reached},
     strategy::Random,
     trace::{Tracer, header},
@@ -71,36 +73,91 @@ fn run_with_trace_to_a_file(bencher: Bencher<'_, '_>) {
     let _ = std::fs::remove_file(path);
 }
 
-/// Every state of the peers' instance C: one producer, four posts, five workers, limit two, each
-/// worker blocking once a packet.
+/// A set of the scenarios `peers-b` and `peers-c`: one producer of four packets, a limit of two, so
+/// many workers, each of which blocks once a packet.
+#[derive(Clone, Copy, Debug)]
+struct Set {
+    workers: u32,
+    states: u64,
+    transitions: u64,
+}
+
+const B: Set = Set {
+    workers: 4,
+    states: 154_137,
+    transitions: 634_186,
+};
+const C: Set = Set {
+    workers: 5,
+    states: 1_636_286,
+    transitions: 7_667_674,
+};
+
+impl Set {
+    fn program(self) -> Program {
+        program(serde_json::json!({
+            "name": "peers",
+            "port": [{"name": "p", "concurrency": 2}],
+            "thread": [
+                {"name": "producer", "program": [
+                    {"repeat": 4, "do": [
+                        {"call": "PostQueuedCompletionStatus", "port": "p", "key": 1, "key_step": 1}]},
+                    {"repeat": self.workers, "do": [
+                        {"call": "PostQueuedCompletionStatus", "port": "p", "key": 0}]}]},
+                {"name": "worker", "copies": self.workers, "program": [
+                    {"repeat": "forever", "do": [
+                        {"call": "GetQueuedCompletionStatus", "port": "p"},
+                        {"if": {"key": 0}, "do": [{"leave": "loop"}]},
+                        {"call": "Sleep", "for": "1ms"},
+                        {"mark": "done"}]}]}]
+        }))
+    }
+}
+
+/// Every state of set C, the plain way.
 #[divan::bench(sample_count = 3, sample_size = 1)]
-fn search_instance_c(bencher: Bencher<'_, '_>) {
-    const STATES: u64 = 1_636_286;
-    let program = program(serde_json::json!({
-        "name": "peers",
-        "port": [{"name": "p", "concurrency": 2}],
-        "thread": [
-            {"name": "producer", "program": [
-                {"repeat": 4, "do": [
-                    {"call": "PostQueuedCompletionStatus", "port": "p", "key": 1, "key_step": 1}]},
-                {"repeat": 5, "do": [
-                    {"call": "PostQueuedCompletionStatus", "port": "p", "key": 0}]}]},
-            {"name": "worker", "copies": 5, "program": [
-                {"repeat": "forever", "do": [
-                    {"call": "GetQueuedCompletionStatus", "port": "p"},
-                    {"if": {"key": 0}, "do": [{"leave": "loop"}]},
-                    {"call": "Sleep", "for": "1ms"},
-                    {"mark": "done"}]}]}]
-    }));
-    bencher.counter(ItemsCount::new(STATES)).bench_local(|| {
+fn search_set_c(bencher: Bencher<'_, '_>) {
+    let program = C.program();
+    bencher.counter(ItemsCount::new(C.states)).bench_local(|| {
         let reached = search::depth_first(&program, Semantics::WINDOWS, Budget::default(), |_| {});
         let Reached {
             states,
             transitions,
             ..
         } = reached.expect("no thread spins");
-        assert_eq!((states, transitions), (STATES, 7_667_674));
+        assert_eq!((states, transitions), (C.states, C.transitions));
     });
+}
+
+/// Every state of a set, by the exhaustive search on one thread, nothing left out.
+fn explore(bencher: Bencher<'_, '_>, set: Set) {
+    let program = set.program();
+    let options = explore::Options {
+        reductions: Reductions::NONE,
+        digest: false,
+        ..explore::Options::default()
+    };
+    bencher
+        .counter(ItemsCount::new(set.states))
+        .bench_local(|| {
+            let report = explore::explore(&program, Kernel::default(), &options, &|_| true);
+            let Report {
+                states,
+                transitions,
+                ..
+            } = report.expect("no thread spins");
+            assert_eq!((states, transitions), (set.states, set.transitions));
+        });
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn explore_set_b(bencher: Bencher<'_, '_>) {
+    explore(bencher, B);
+}
+
+#[divan::bench(sample_count = 3, sample_size = 1)]
+fn explore_set_c(bencher: Bencher<'_, '_>) {
+    explore(bencher, C);
 }
 
 /// A recording of ten thousand events on eight threads, its calls stretched until they overlap.
