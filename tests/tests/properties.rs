@@ -90,6 +90,7 @@ impl Watch for Auditor<'_> {
         self.coverage.steps.insert(match op {
             Op::Compute(_) => "compute",
             Op::Until(..) => "until",
+            Op::Add { of_call: true, .. } => "counts",
             Op::Add { .. } => "add",
             Op::Mark { .. } => "mark",
             Op::Complete { .. } => "complete",
@@ -366,7 +367,9 @@ fn the_generators_reach_everything() {
     );
     assert_eq!(
         programs.steps.iter().copied().collect::<Vec<_>>(),
-        ["add", "complete", "compute", "end", "mark", "until"]
+        [
+            "add", "complete", "compute", "counts", "end", "mark", "until"
+        ]
     );
     assert_eq!(
         programs.ends.iter().copied().collect::<Vec<_>>(),
