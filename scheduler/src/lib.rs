@@ -12,6 +12,7 @@
 //! | [`trace`] | what the simulator writes down |
 //! | [`expect`] | what must be so in the end |
 //! | [`search`] | all schedules, the plain way |
+//! | [`explore`] | all schedules, learned, reduced, in parallel; counterexamples |
 //! | [`capabilities`] | why a program cannot be recorded on a real kernel |
 //! | `native` (Windows) | the same program on the real kernel |
 //! | [`outside`] | a run, as a recorder would have seen it |

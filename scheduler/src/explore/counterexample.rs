@@ -10,6 +10,7 @@ use crate::{
     program::{CallOp, Program},
     state::{Choice, StepError, Watch},
 };
+use foldhash::fast::FixedState;
 use iocp_model::{Call, Event, Observer, Returned, ThreadId, rules::RuleId};
 use std::collections::HashSet;
 
@@ -45,7 +46,7 @@ impl Counterexample {
         let mut replay = Replay {
             program,
             properties,
-            failing: HashSet::new(),
+            failing: HashSet::default(),
         };
         let mut on_the_way = vec![first];
         let mut broken = replay.properties.first(&on_the_way[0]);
@@ -74,7 +75,7 @@ struct Replay<'a> {
     program: &'a Program,
     properties: &'a Properties<'a>,
     /// Situations from which every continuation fails.
-    failing: HashSet<Vec<u8>>,
+    failing: HashSet<Vec<u8>, FixedState>,
 }
 
 /// Remembers what the expectations need.
@@ -117,7 +118,8 @@ impl Replay<'_> {
     /// Is there a continuation without a violation? It may be endless. `None`: too many to look at.
     fn can_go_well(&mut self, from: &Situation) -> Result<Option<bool>, StepError> {
         let mut path = vec![self.open(from)?];
-        let mut on_path = HashSet::from([path[0].key.clone()]);
+        let mut on_path: HashSet<_, FixedState> = HashSet::default();
+        on_path.insert(path[0].key.clone());
         while let Some(here) = path.last_mut() {
             if self.failing.len() >= MOST_STATES {
                 return Ok(None);

@@ -142,3 +142,95 @@ impl Bits {
         share.powi(BITS as i32)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_new_once() {
+        let table = Table::new(8);
+        for word in [0, 1, (1 << 63) - 2] {
+            assert!(table.insert(word));
+            assert!(!table.insert(word));
+        }
+        let mut words: Vec<_> = table.words().collect();
+        words.sort_unstable();
+        assert_eq!(words, [0, 1, (1 << 63) - 2]);
+    }
+
+    #[test]
+    fn a_table_can_be_filled_to_the_last_slot() {
+        let table = Table::new(5);
+        assert!((0..5).all(|word| table.insert(word)));
+        assert!((0..5).all(|word| !table.insert(word)));
+    }
+
+    #[test]
+    fn bits_never_take_an_old_word_for_a_new_one() {
+        let bits = Bits::new(1 << 10);
+        let new = (0..1000).filter(|word| bits.insert(*word)).count();
+        assert!((0..1000).all(|word| !bits.insert(word)));
+        // It is more than a third full, and tells how often it is wrong.
+        assert!(new > 900, "{new}");
+        assert!(
+            bits.mistakes() > 0.0 && bits.mistakes() < 0.1,
+            "{}",
+            bits.mistakes()
+        );
+    }
+}
+
+/// Every order in which threads can fill the sets; `.ci/run` has them checked with
+/// `RUSTFLAGS="--cfg loom"`.
+#[cfg(all(test, loom))]
+mod tests {
+    use super::*;
+    use loom::sync::Arc;
+
+    fn both(
+        insert: impl Fn(u64) -> bool + Clone + Send + 'static,
+        mine: [u64; 2],
+        other: [u64; 2],
+    ) -> usize {
+        let theirs = insert.clone();
+        let thread =
+            loom::thread::spawn(move || other.map(theirs).into_iter().filter(|it| *it).count());
+        let new = mine.map(insert).into_iter().filter(|it| *it).count();
+        new + thread.join().unwrap()
+    }
+
+    #[test]
+    fn each_word_is_new_to_one_thread() {
+        loom::model(|| {
+            let table = Arc::new(Table::new(4));
+            let of_both = table.clone();
+            let new = both(move |word| of_both.insert(word), [1, 2], [2, 1]);
+            assert_eq!(new, 2);
+            assert_eq!(table.words().count(), 2);
+        });
+    }
+
+    #[test]
+    fn different_words_lose_no_slot() {
+        loom::model(|| {
+            let table = Arc::new(Table::new(4));
+            let of_both = table.clone();
+            let new = both(move |word| of_both.insert(word), [1, 2], [3, 4]);
+            assert_eq!(new, 4);
+            let mut words: Vec<_> = table.words().collect();
+            words.sort_unstable();
+            assert_eq!(words, [1, 2, 3, 4]);
+        });
+    }
+
+    #[test]
+    fn a_bit_is_new_to_somebody() {
+        loom::model(|| {
+            let bits = Arc::new(Bits::new(8));
+            let of_both = bits.clone();
+            let new = both(move |word| of_both.insert(word), [1, 1], [1, 1]);
+            assert!((1..=2).contains(&new), "{new}");
+        });
+    }
+}
