@@ -15,7 +15,7 @@ use iocp_scheduler::{
 };
 
 /// Random programs for each test.
-const PROGRAMS: u64 = 1_000;
+const PROGRAMS: u64 = if cfg!(debug_assertions) { 200 } else { 4_000 };
 /// Larger ones are left out.
 const MOST_STATES: u64 = 3_000;
 
