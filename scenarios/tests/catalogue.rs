@@ -46,6 +46,7 @@ struct Path<'r> {
 
 impl Observer for Path<'_> {
     fn event(&mut self, event: Event) {
+        self.collector.event(event);
         self.audit.event(event);
     }
     fn rule(&mut self, rule: RuleId) {
@@ -100,17 +101,18 @@ impl<'p> Explorer<'p> {
 
     fn start<'r>(&self, rules: &'r std::cell::RefCell<BTreeSet<RuleId>>) -> (State, Path<'r>) {
         let state = State::initial(self.program, self.profile.semantics).unwrap();
-        let path = Path {
+        let mut path = Path {
             collector: Collector::new(self.program),
             audit: Audit::new(),
             rules,
         };
+        path.collector.before(self.program, &state);
         (state, path)
     }
 
     fn step(&self, state: &mut State, path: &mut Path<'_>, choice: Choice) -> Option<String> {
         state.take(self.program, choice, path).unwrap();
-        path.collector.after(state);
+        path.collector.after(self.program, state);
         path.audit
             .check(&state.system)
             .err()
@@ -207,7 +209,7 @@ fn digest(state: &State, collector: &Collector) -> (u64, u64) {
     state.encode(&mut bytes);
     let digest = |salt: u8| {
         let mut hasher = DefaultHasher::new();
-        (salt, &bytes, collector).hash(&mut hasher);
+        (salt, &bytes, collector.seen()).hash(&mut hasher);
         hasher.finish()
     };
     (digest(0), digest(1))

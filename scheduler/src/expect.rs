@@ -1,7 +1,8 @@
-//! What a scenario says must be so in the end, and whether it was.
+//! What a scenario says must be so, and whether it was.
 //!
 //! [`Collector`] watches a run and gathers its [`Outcome`]; [`check`] holds the outcome against the
-//! scenario's `expect`. Expectations are checked for sense when the scenario is compiled, so that a
+//! scenario's `expect`. What must be so at every moment, or at some moment, the collector looks at
+//! after each step. Expectations are checked for sense when the scenario is compiled, so that a
 //! misspelt label is an error and not an expectation that nothing can break.
 
 pub use crate::workload::When;
@@ -10,11 +11,12 @@ use crate::{
     program::{CallOp, Op, Program},
     run::RunWatch,
     state::{Part, State, Watch},
+    waits::Waits,
     workload::{Expectation, OneOrMore, Place, WorkloadError},
 };
 use iocp_model::{
-    Call, Event, Frame, Observer, PortId, Profile, Returned, Target, ThreadId, ThreadState,
-    rules::RuleId,
+    Call, DequeuePhase, Event, Frame, Observer, PortId, Profile, Returned, Target, ThreadId,
+    ThreadState, rules::RuleId,
 };
 use iocp_traces::{Number, SeenResult};
 use std::fmt;
@@ -33,8 +35,18 @@ pub const FACTS: &[(&str, &[&str])] = &[
             "apcs",
         ],
     ),
-    ("port", &["depth", "active", "waiters", "most_active"]),
-    ("thread", &["state", "took"]),
+    (
+        "port",
+        &[
+            "depth",
+            "active",
+            "waiters",
+            "most_active",
+            "most_depth",
+            "most_wait",
+        ],
+    ),
+    ("thread", &["state", "took", "served", "goes_on"]),
     ("counter", &["value"]),
     ("marked", &["keys"]),
 ];
@@ -68,12 +80,27 @@ pub struct Outcome {
 pub struct Seen {
     /// The labelled calls that were made, in the order of their beginnings.
     pub calls: Vec<SeenCall>,
-    /// The most threads that were active at a time, for each port.
-    pub most_active: Vec<u32>,
     /// The keys of the packets that each thread took, in order.
     pub took: Vec<Vec<u64>>,
     /// The packets that were marked more than once: the set and the key.
     pub marked_twice: Vec<(usize, u64)>,
+    /// The expectations of every moment that were broken, each the first time.
+    pub broken: Vec<Broken>,
+    /// The expectations of some moment that were met, by number.
+    pub met: Vec<usize>,
+    /// How long packets have been queued, where somebody asks.
+    pub waits: Vec<Waits>,
+}
+
+/// An expectation of every moment, and when it was broken.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Broken {
+    /// Its position in the scenario's `expect`.
+    pub expectation: usize,
+    /// After so many steps.
+    pub steps: u64,
+    /// What was expected and what there was, as a sentence.
+    pub message: String,
 }
 
 /// A labelled call that was made.
@@ -87,13 +114,19 @@ pub struct SeenCall {
     pub result: Option<SeenResult>,
 }
 
-/// Gathers the outcome of a run while it happens. Call [`Collector::after`] after each step (a
-/// [`Run`](crate::Run) does), and [`Collector::finish`] in the end.
+/// Gathers the outcome of a run while it happens. Call [`Collector::before`] before the first step
+/// and [`Collector::after`] after each (a [`Run`](crate::Run) does), and [`Collector::finish`] in the
+/// end.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Collector {
     seen: Seen,
     /// The set that the thread now marks in.
     marks: Option<usize>,
+    /// The steps so far.
+    steps: u64,
+    /// The expectations of every moment that have not been broken, and those of some moment that
+    /// have not been met.
+    looked_at: Vec<usize>,
 }
 
 impl Collector {
@@ -102,9 +135,16 @@ impl Collector {
         Self {
             seen: Seen {
                 took: vec![Vec::new(); program.threads.len()],
+                waits: waits(program, &program.workload.expect),
                 ..Seen::default()
             },
-            marks: None,
+            looked_at: (0..program.workload.expect.len())
+                .filter(|index| {
+                    let expectation = &program.workload.expect[*index];
+                    is_of_every_moment(expectation) || when(expectation) == When::Eventually
+                })
+                .collect(),
+            ..Self::default()
         }
     }
 
@@ -113,15 +153,38 @@ impl Collector {
         &self.seen
     }
 
+    /// Nothing has happened yet; this is the first state.
+    pub fn before(&mut self, program: &Program, state: &State) {
+        let Self {
+            seen,
+            steps,
+            looked_at,
+            ..
+        } = self;
+        looked_at.retain(|&expectation| {
+            let waits_too_long = waits_too_long(program, expectation, &seen.waits);
+            if let Some(message) = waits_too_long.or_else(|| fails_now(program, expectation, state)) {
+                seen.broken.push(Broken {
+                    expectation,
+                    steps: *steps,
+                    message,
+                });
+                return false;
+            }
+            let is_hoped_for = when(&program.workload.expect[expectation]) == When::Eventually;
+            let is_met = is_hoped_for && !is_open(program, expectation, state);
+            if is_met {
+                seen.met.push(expectation);
+            }
+            !is_met
+        });
+    }
+
     /// A step is over; this is the state after it.
-    pub fn after(&mut self, state: &State) {
-        let ports = state.system.ports();
-        if self.seen.most_active.len() < ports.len() {
-            self.seen.most_active.resize(ports.len(), 0);
-        }
-        for (most, port) in self.seen.most_active.iter_mut().zip(ports) {
-            *most = (*most).max(port.active);
-        }
+    pub fn after(&mut self, program: &Program, state: &State) {
+        self.steps += 1;
+        self.seen.waits.iter_mut().for_each(Waits::step_ends);
+        self.before(program, state);
     }
 
     /// The run is over in this state.
@@ -135,7 +198,9 @@ impl Collector {
 
 impl Observer for Collector {
     #[inline]
-    fn event(&mut self, _: Event) {}
+    fn event(&mut self, event: Event) {
+        self.seen.waits.iter_mut().for_each(|it| it.event(&event));
+    }
     #[inline]
     fn rule(&mut self, _: RuleId) {}
 }
@@ -183,8 +248,12 @@ impl Watch for Collector {
 }
 
 impl RunWatch for Collector {
-    fn step_ends(&mut self, state: &State) {
-        self.after(state);
+    fn run_begins(&mut self, program: &Program, state: &State) {
+        self.before(program, state);
+    }
+
+    fn step_ends(&mut self, program: &Program, state: &State) {
+        self.after(program, state);
     }
 }
 
@@ -234,16 +303,55 @@ fn covers(name: &str, profile: &str) -> bool {
         })
 }
 
-/// The expectations for this profile that the outcome does not meet.
+/// The expectations for this profile that the outcome of a run does not meet. The run is over:
+/// nothing can happen any more.
 pub fn check(program: &Program, profile: &str, outcome: &Outcome) -> Vec<Failure> {
+    let mut failures = broken(program, profile, &outcome.seen);
+    failures.extend(check_end(program, profile, outcome));
+    for (expectation, it) in program.workload.expect.iter().enumerate() {
+        let is_met = match when(it) {
+            When::Eventually if it.served.is_some() || it.goes_on.is_some() => false,
+            When::Eventually => outcome.seen.met.contains(&expectation),
+            When::End | When::Always => true,
+        };
+        if applies(it, profile) && !is_met && is_open(program, expectation, &outcome.state) {
+            failures.push(Failure {
+                expectation,
+                message: never(program, expectation, &outcome.state),
+            });
+        }
+    }
+    failures.sort_by_key(|failure| failure.expectation);
+    failures
+}
+
+/// The expectations for this profile that were broken on the way, whatever comes later.
+pub fn broken(program: &Program, profile: &str, seen: &Seen) -> Vec<Failure> {
+    let concerns = |broken: &&Broken| {
+        let expectation = program.workload.expect.get(broken.expectation);
+        expectation.is_some_and(|expectation| applies(expectation, profile))
+    };
+    let tell = |broken: &Broken| Failure {
+        expectation: broken.expectation,
+        message: match broken.steps {
+            0 => format!("before the first step: {}", broken.message),
+            steps => format!("after step {steps}: {}", broken.message),
+        },
+    };
+    seen.broken.iter().filter(concerns).map(tell).collect()
+}
+
+/// Of the expectations for this profile that speak of the end, those that are not met.
+pub(crate) fn check_end(program: &Program, profile: &str, outcome: &Outcome) -> Vec<Failure> {
     let mut failures = Vec::new();
     for (index, expectation) in program.workload.expect.iter().enumerate() {
-        if !applies(expectation, profile) {
+        if !applies(expectation, profile) || when(expectation) != When::End {
             continue;
         }
         let mut facts = Facts {
             program,
-            outcome,
+            state: &outcome.state,
+            seen: &outcome.seen,
             failures: Vec::new(),
         };
         facts.check(expectation);
@@ -255,10 +363,11 @@ pub fn check(program: &Program, profile: &str, outcome: &Outcome) -> Vec<Failure
     failures
 }
 
-/// Holds an outcome against one expectation.
+/// Holds a state, and what was seen on the way to it, against one expectation.
 struct Facts<'a> {
     program: &'a Program,
-    outcome: &'a Outcome,
+    state: &'a State,
+    seen: &'a Seen,
     failures: Vec<String>,
 }
 
@@ -279,7 +388,7 @@ impl Facts<'_> {
                 .counter_names
                 .iter()
                 .position(|known| known == name);
-            let value = counter.and_then(|counter| self.outcome.state.counters.get(counter));
+            let value = counter.and_then(|counter| self.state.counters.get(counter));
             self.same(
                 &format!("counter {name}"),
                 expectation.value.as_ref(),
@@ -324,7 +433,6 @@ impl Facts<'_> {
             return;
         };
         let call = self
-            .outcome
             .seen
             .calls
             .iter()
@@ -393,10 +501,10 @@ impl Facts<'_> {
     }
 
     fn port(&mut self, name: &str, expectation: &Expectation) {
-        let state = &self.outcome.state;
+        let state = self.state;
         let id = port_named(self.program, name, state);
         let Some(id) = id else {
-            self.fail(format!("there is no port behind {name} in the end."));
+            self.fail(format!("there is no port behind {name}."));
             return;
         };
         let port = state.system.port(id);
@@ -419,18 +527,6 @@ impl Facts<'_> {
                 .collect();
             self.same(&format!("waiters of {name}"), Some(wanted), Some(&waiters));
         }
-        if let Some(most) = expectation.most_active {
-            let seen = self
-                .outcome
-                .seen
-                .most_active
-                .get(id.index())
-                .copied()
-                .unwrap_or(0);
-            if seen > most {
-                self.fail(too_many_active(name, most, seen));
-            }
-        }
     }
 
     fn thread(&mut self, name: &str, expectation: &Expectation) {
@@ -443,7 +539,7 @@ impl Facts<'_> {
             return;
         };
         if let Some(wanted) = &expectation.state {
-            let thread = &self.outcome.state.system.threads()[index];
+            let thread = &self.state.system.threads()[index];
             let in_port = match thread.frame {
                 Frame::Dequeue(_) => true,
                 Frame::Wait(wait) => matches!(wait.target, Target::Port(_)),
@@ -462,7 +558,6 @@ impl Facts<'_> {
             }
         }
         let took = self
-            .outcome
             .seen
             .took
             .get(index)
@@ -484,7 +579,6 @@ impl Facts<'_> {
             return;
         };
         let marked = self
-            .outcome
             .state
             .marked
             .get(set)
@@ -493,7 +587,6 @@ impl Facts<'_> {
         wanted.sort_unstable();
         self.keys(&format!("the set {name}"), Some(&wanted), marked);
         for (_, key) in self
-            .outcome
             .seen
             .marked_twice
             .iter()
@@ -589,16 +682,17 @@ pub fn when(expectation: &Expectation) -> When {
 pub(crate) fn looked_at_on_the_way(program: &Program, profile: &str) -> Vec<Part> {
     let expectations = program.workload.expect.iter();
     expectations
-        .filter(|it| applies(it, profile) && (when(it) != When::End || it.most_active.is_some()))
+        .filter(|it| applies(it, profile) && is_of_every_moment(it))
         .flat_map(|it| parts(program, it))
         .collect()
 }
 
-/// The threads that the expectations for a profile name, or whose calls they do.
+/// The threads that the expectations for a profile name, or whose calls they do; but for those of
+/// what must come, which are decided among all states.
 pub(crate) fn threads_named(program: &Program, profile: &str) -> Vec<usize> {
     let mut named = Vec::new();
     for expectation in &program.workload.expect {
-        if !applies(expectation, profile) {
+        if !applies(expectation, profile) || when(expectation) == When::Eventually {
             continue;
         }
         let names = expectation.thread.iter();
@@ -617,14 +711,46 @@ pub(crate) fn threads_named(program: &Program, profile: &str) -> Vec<usize> {
     named
 }
 
-/// What an expectation that must always be met depends on.
+/// Is it to be looked at after every step?
+pub(crate) fn is_of_every_moment(expectation: &Expectation) -> bool {
+    when(expectation) == When::Always
+        || expectation.most_active.is_some()
+        || expectation.most_depth.is_some()
+        || expectation.most_wait.is_some()
+}
+
+/// The waits that these expectations ask for.
+pub(crate) fn waits<'e>(
+    program: &Program,
+    expectations: impl IntoIterator<Item = &'e Expectation>,
+) -> Vec<Waits> {
+    let mut all: Vec<Waits> = Vec::new();
+    for expectation in expectations {
+        let port = expectation.port.as_deref();
+        let port = port.and_then(|name| declared_port(program, name));
+        let (Some(port), Some(most)) = (port, expectation.most_wait) else {
+            continue;
+        };
+        match all.iter_mut().find(|waits| waits.port == port) {
+            Some(known) => known.most = known.most.max(most),
+            None => all.push(Waits::new(port, most)),
+        }
+    }
+    all
+}
+
+/// What an expectation about moments depends on, besides waits.
 pub(crate) fn parts(program: &Program, expectation: &Expectation) -> Vec<Part> {
     let index = |names: &[String], name: &Option<String>| {
         let name = name.as_deref()?;
         names.iter().position(|known| known == name)
     };
+    let speaks_of_waits_only = expectation.most_wait.is_some()
+        && expectation.most_active.is_none()
+        && expectation.most_depth.is_none()
+        && when(expectation) == When::End;
     let mut parts = Vec::new();
-    if expectation.port.is_some() {
+    if expectation.port.is_some() && !speaks_of_waits_only {
         parts.extend([Part::System, Part::Variables]);
     }
     if expectation.thread.is_some() {
@@ -635,28 +761,100 @@ pub(crate) fn parts(program: &Program, expectation: &Expectation) -> Vec<Part> {
     parts
 }
 
-/// Why the outcome does not meet the expectation of this number, if it does not.
-pub(crate) fn failure(program: &Program, index: usize, outcome: &Outcome) -> Option<String> {
+/// Why a state is not as the expectation of this number says, if it is not.
+fn failure(program: &Program, index: usize, state: &State) -> Option<String> {
     let mut facts = Facts {
         program,
-        outcome,
+        state,
+        // What needs more than a state is refused unless it is about the end.
+        seen: &Seen::default(),
         failures: Vec::new(),
     };
     facts.check(&program.workload.expect[index]);
     facts.failures.into_iter().next()
 }
 
-/// Why this state passes a bound that the expectation of this number sets for the whole run.
-pub(crate) fn passes_bound(program: &Program, index: usize, state: &State) -> Option<String> {
+/// Why this state breaks what the expectation of this number says of every moment, if it does.
+pub(crate) fn fails_now(program: &Program, index: usize, state: &State) -> Option<String> {
     let expectation = &program.workload.expect[index];
-    let most = expectation.most_active?;
-    let name = expectation.port.as_deref()?;
-    let active = state.system.port(port_named(program, name, state)?).active;
-    (active > most).then(|| too_many_active(name, most, active))
+    let bound = || {
+        let name = expectation.port.as_deref()?;
+        let port = state.system.port(port_named(program, name, state)?);
+        let depth = u32::try_from(port.depth()).unwrap_or(u32::MAX);
+        if let Some(most) = expectation.most_active
+            && port.active > most
+        {
+            let seen = port.active;
+            return Some(format!(
+                "at most {most} threads of {name} should be active at a time; {seen} were."
+            ));
+        }
+        let most = expectation.most_depth?;
+        (depth > most).then(|| {
+            format!("at most {most} packets should be queued at {name} at a time; {depth} were.")
+        })
+    };
+    let bound = bound();
+    match when(expectation) {
+        When::Always => bound.or_else(|| failure(program, index, state)),
+        When::End | When::Eventually => bound,
+    }
 }
 
-fn too_many_active(name: &str, most: u32, seen: u32) -> String {
-    format!("at most {most} threads of {name} should be active at a time; {seen} were.")
+/// Why these waits are longer than the expectation of this number allows, if they are.
+pub(crate) fn waits_too_long(program: &Program, index: usize, waits: &[Waits]) -> Option<String> {
+    let expectation = &program.workload.expect[index];
+    let (name, most) = (expectation.port.as_deref()?, expectation.most_wait?);
+    let port = declared_port(program, name)?;
+    let waits = waits.iter().find(|waits| waits.port == port)?;
+    waits.is_older_than(most).then(|| {
+        let steps = if most == 1 { "step" } else { "steps" };
+        format!("no packet should be queued at {name} for more than {most} {steps}; one was.")
+    })
+}
+
+/// Does this state still owe what the expectation of this number, one of `when = "eventually"`, says
+/// must come?
+pub(crate) fn is_open(program: &Program, index: usize, state: &State) -> bool {
+    let expectation = &program.workload.expect[index];
+    let thread = thread_named(program, expectation).map(|thread| state.system.thread(thread));
+    match thread {
+        Some(thread) if expectation.served.is_some() => matches!(
+            thread.frame,
+            Frame::Dequeue(dequeue)
+                if matches!(dequeue.phase, DequeuePhase::Blocked | DequeuePhase::Interrupted)
+        ),
+        Some(thread) if expectation.goes_on.is_some() => thread.state != ThreadState::Terminated,
+        _ => failure(program, index, state).is_some(),
+    }
+}
+
+/// That what the expectation of this number says must come never does, in a sentence; this is a
+/// state in which it has not.
+pub(crate) fn never(program: &Program, index: usize, state: &State) -> String {
+    let expectation = &program.workload.expect[index];
+    let name = expectation.thread.as_deref().unwrap_or_default();
+    if expectation.served.is_some() {
+        format!("{name} waits for a packet for ever.")
+    } else if expectation.goes_on.is_some() {
+        format!("{name} stands still for ever.")
+    } else {
+        let message = failure(program, index, state).unwrap_or_default();
+        format!("it never becomes so: {message}")
+    }
+}
+
+/// The thread that an expectation is about.
+pub(crate) fn thread_named(program: &Program, expectation: &Expectation) -> Option<ThreadId> {
+    let name = expectation.thread.as_deref()?;
+    let names = &program.thread_names;
+    ThreadId::new(names.iter().position(|known| known == name)?)
+}
+
+/// The port that exists from the start under this name.
+fn declared_port(program: &Program, name: &str) -> Option<PortId> {
+    let names = &program.port_names;
+    PortId::new(names.iter().position(|known| known == name)?)
 }
 
 /// The port that is declared under this name, or is behind the variable of this name.
@@ -693,6 +891,8 @@ fn check_expectation(
         ("result", expectation.result.is_some()),
         ("took", expectation.took.is_some()),
         ("most_active", expectation.most_active.is_some()),
+        ("most_depth", expectation.most_depth.is_some()),
+        ("most_wait", expectation.most_wait.is_some()),
     ];
     if when(expectation) != When::End
         && let Some((key, _)) = of_a_run.iter().find(|(_, is_there)| *is_there)
@@ -700,7 +900,19 @@ fn check_expectation(
         return error(
             &place.key("when"),
             format!("`{key}` is a fact about a whole run, and not about a moment of it."),
-            "leave `when` out: it is checked when the run is over.",
+            "Leave `when` out.",
+        );
+    }
+    check_progress(place, expectation)?;
+    if expectation.most_wait.is_some()
+        && let Some(name) = &expectation.port
+        && program.variables.contains(name)
+        && declared_port(program, name).is_none()
+    {
+        return error(
+            &place.key("most_wait"),
+            format!("\"{name}\" is no port that exists from the start."),
+            "Waits are counted at ports that are declared with `[[port]]`.",
         );
     }
     if let Some(name) = &expectation.result {
@@ -764,6 +976,36 @@ fn check_expectation(
     Ok(())
 }
 
+/// What a thread must come to is said alone, of no moment in particular.
+fn check_progress(place: &Place, expectation: &Expectation) -> Result<(), WorkloadError> {
+    let facts = [
+        ("served", expectation.served),
+        ("goes_on", expectation.goes_on),
+    ];
+    let given = |(key, is): (&'static str, Option<bool>)| Some((key, is?));
+    let mut all = facts.into_iter().filter_map(given);
+    let Some((key, is)) = all.next() else {
+        return Ok(());
+    };
+    let place = place.key(key);
+    if !is {
+        let message = format!("`{key} = false` says nothing.");
+        return error(&place, message, "Write `true`, or leave it out.");
+    }
+    if when(expectation) != When::Eventually {
+        return error(
+            &place,
+            format!("`{key}` is about what must come, and not about a moment."),
+            "Write `when = \"eventually\"` beside it.",
+        );
+    }
+    if all.next().is_some() || expectation.state.is_some() {
+        let message = format!("`{key}` cannot stand beside another fact.");
+        return error(&place, message, "Write two expectations.");
+    }
+    Ok(())
+}
+
 fn check_known(
     place: &Place,
     what: &str,
@@ -801,7 +1043,7 @@ fn check_facts(place: &Place, expectation: &Expectation) -> Result<(), WorkloadE
     let stray = given
         .iter()
         .map(String::as_str)
-        .find(|key| *key != "under" && key != subject && !facts.contains(key));
+        .find(|key| !["under", "when", subject].contains(key) && !facts.contains(key));
     if let Some(stray) = stray {
         let key = FACTS
             .iter()

@@ -40,6 +40,7 @@ pub mod search;
 pub mod state;
 pub mod strategy;
 pub mod trace;
+mod waits;
 pub mod workload;
 
 pub use program::{Code, Condition, Op, Program};

@@ -81,10 +81,16 @@ pub trait RunWatch: Watch {
         let _ = now_ns;
     }
 
+    /// Nothing has happened yet; this is the first state.
+    #[inline]
+    fn run_begins(&mut self, program: &Program, state: &State) {
+        let _ = (program, state);
+    }
+
     /// A step is over; this is the state after it.
     #[inline]
-    fn step_ends(&mut self, state: &State) {
-        let _ = state;
+    fn step_ends(&mut self, program: &Program, state: &State) {
+        let _ = (program, state);
     }
 
     /// The thread begins to wait until what its op says is so.
@@ -110,6 +116,7 @@ pub struct Run<'p, S> {
     restarts_timeout: bool,
     processors: usize,
     state: State,
+    has_begun: bool,
     now_ns: u64,
     steps: u64,
     /// When the time-out of the call that a thread is in runs out.
@@ -142,6 +149,7 @@ impl<'p, S: Strategy> Run<'p, S> {
             restarts_timeout: semantics.restarts_timeouts(),
             processors: program.processors().into(),
             state,
+            has_begun: false,
             now_ns: 0,
             steps: 0,
             due_ns: vec![u64::MAX; threads],
@@ -200,6 +208,10 @@ impl<'p, S: Strategy> Run<'p, S> {
     /// # Errors
     /// As [`finish`](Self::finish).
     pub fn step<W: RunWatch>(&mut self, watch: &mut W) -> Result<bool, RunError> {
+        if !self.has_begun {
+            self.has_begun = true;
+            watch.run_begins(self.program, &self.state);
+        }
         loop {
             self.finish_computations(watch)?;
             self.collect(watch);
@@ -225,6 +237,7 @@ impl<'p, S: Strategy> Run<'p, S> {
             watch.does(thread, self.state.op(self.program, thread));
             let end = self.later(*duration)?;
             self.busy_until_ns[thread.index()] = Some(end);
+            watch.step_ends(self.program, &self.state);
             return Ok(true);
         }
         let timeout_ns = match self.state.op(self.program, thread) {
@@ -250,7 +263,7 @@ impl<'p, S: Strategy> Run<'p, S> {
             .take(self.program, choice, watch)
             .map_err(|error| describe(self.program, Some(&self.state), error))?;
         self.announced[thread] &= self.state.threads[thread].at == before;
-        watch.step_ends(&self.state);
+        watch.step_ends(self.program, &self.state);
         Ok(())
     }
 

@@ -287,7 +287,7 @@ impl<S: Sink> RunWatch for Tracer<'_, S> {
         }
     }
 
-    fn step_ends(&mut self, state: &State) {
+    fn step_ends(&mut self, _: &Program, state: &State) {
         if self.kernel {
             self.tell_ports(state);
         }

@@ -401,18 +401,30 @@ pub struct Expectation {
     /// these waiters, the one that blocked first first,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiters: Option<Vec<String>>,
-    /// or has had at most so many active threads at any time.
+    /// or has had at most so many active threads at any time,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub most_active: Option<u32>,
+    /// at most so many packets in its queue at any time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub most_depth: Option<u32>,
+    /// or no packet in its queue for more steps than this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub most_wait: Option<u32>,
     /// This thread
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thread: Option<String>,
     /// is "waiting", "blocked", "suspended", "ended" or "running",
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
-    /// or took packets of just these keys in this order.
+    /// or took packets of just these keys in this order;
     #[serde(skip_serializing_if = "Option::is_none")]
     pub took: Option<Vec<Number>>,
+    /// whenever it waits in a dequeue, is given a packet in the end, or its wait ends otherwise;
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub served: Option<bool>,
+    /// never stands still for ever before its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goes_on: Option<bool>,
     /// This counter
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counter: Option<String>,
@@ -422,7 +434,8 @@ pub struct Expectation {
     /// In this set of marked packets are just those of `keys`, in any order, each marked once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub marked: Option<String>,
-    /// When this must be so: in the "end" (without it), or "always": after every step.
+    /// When this must be so: in the "end" (without it), "always": after every step, or "eventually":
+    /// sooner or later, at some moment of every run in which nobody is kept waiting without reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<When>,
     /// Holds only under these profiles, "windows-7+" being that one and all newer ones; without it,
@@ -440,6 +453,8 @@ pub enum When {
     End,
     /// Before the first step and after every one.
     Always,
+    /// At some moment of every weakly fair schedule.
+    Eventually,
 }
 
 /// How often `repeat` repeats.

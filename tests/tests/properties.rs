@@ -101,7 +101,7 @@ impl Watch for Auditor<'_> {
 }
 
 impl RunWatch for Auditor<'_> {
-    fn step_ends(&mut self, state: &State) {
+    fn step_ends(&mut self, _: &Program, state: &State) {
         if let Err(violation) = self.audit.check(&state.system) {
             panic!("seed {}: {violation}", self.seed);
         }

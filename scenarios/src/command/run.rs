@@ -172,7 +172,8 @@ pub(super) fn run(arguments: &Arguments) -> Result {
     };
     let outcome = watch.collector.finish(run.state().clone());
     let failures = match end {
-        End::OutOfSteps => Vec::new(),
+        // What comes later cannot mend what was broken on the way.
+        End::OutOfSteps => expect::broken(program, kernel.profile.name, &outcome.seen),
         End::Finished | End::Settled => expect::check(program, kernel.profile.name, &outcome),
     };
     let sink = watch.tracer.into_sink();
@@ -213,7 +214,7 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         Format::Json => print_json(&report.json(arguments))?,
     }
     Ok(match end {
-        End::OutOfSteps => Exit::NoVerdict,
+        End::OutOfSteps if report.failures.is_empty() => Exit::NoVerdict,
         _ if report.failures.is_empty() => Exit::Holds,
         _ => Exit::Violated,
     })
@@ -397,6 +398,7 @@ struct Both<'p> {
 
 impl Observer for Both<'_> {
     fn event(&mut self, event: iocp_model::Event) {
+        self.collector.event(event);
         self.tracer.event(event);
     }
 
@@ -433,9 +435,13 @@ impl RunWatch for Both<'_> {
         self.tracer.step_begins(now_ns);
     }
 
-    fn step_ends(&mut self, state: &State) {
-        self.tracer.step_ends(state);
-        self.collector.step_ends(state);
+    fn run_begins(&mut self, program: &Program, state: &State) {
+        self.collector.run_begins(program, state);
+    }
+
+    fn step_ends(&mut self, program: &Program, state: &State) {
+        self.tracer.step_ends(program, state);
+        self.collector.step_ends(program, state);
     }
 
     fn waits_until(&mut self, thread: ThreadId, op: &Op) {
@@ -450,7 +456,7 @@ impl RunWatch for Both<'_> {
 impl Report {
     fn verdict(&self) -> &'static str {
         match self.end {
-            End::OutOfSteps => "no-verdict",
+            End::OutOfSteps if self.failures.is_empty() => "no-verdict",
             _ if self.failures.is_empty() => "holds",
             _ => "violated",
         }
@@ -494,17 +500,23 @@ impl Report {
                     self.waiting.join("; ")
                 )?;
             }
-            End::OutOfSteps => writeln!(
-                out,
-                "No verdict: stopped after {steps} steps, at {time}. --most-steps N allows more."
-            )?,
+            End::OutOfSteps => {
+                let verdict = match self.failures.is_empty() {
+                    true => "No verdict: stopped",
+                    false => "Stopped",
+                };
+                writeln!(
+                    out,
+                    "{verdict} after {steps} steps, at {time}. --most-steps N allows more."
+                )?;
+            }
         }
         let checked = workload
             .expect
             .iter()
             .filter(|expectation| expect::applies(expectation, self.kernel.profile.name))
             .count();
-        if self.end != End::OutOfSteps {
+        if self.end != End::OutOfSteps || !self.failures.is_empty() {
             match (checked, self.failures.len()) {
                 (0, _) => writeln!(out, "The scenario expects nothing under {}.", self.kernel)?,
                 (1, 0) => writeln!(out, "The one expectation holds.")?,

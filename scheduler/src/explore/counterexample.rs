@@ -96,6 +96,7 @@ impl Replay<'_> {
             twice: None,
         };
         situation.state.take(self.program, choice, &mut watch)?;
+        watch.history.step_ends();
         situation.history = watch.history;
         Ok(watch
             .twice
@@ -174,7 +175,9 @@ struct Open {
 }
 
 impl Observer for Remember {
-    fn event(&mut self, _: Event) {}
+    fn event(&mut self, event: Event) {
+        self.history.event(&event);
+    }
     fn rule(&mut self, _: RuleId) {}
 }
 

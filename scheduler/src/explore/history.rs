@@ -1,15 +1,16 @@
 //! What the expectations of a scenario need to know of a run besides its state.
 //!
 //! A search tells states apart by their history too, so no more is kept than somebody asks for: the
-//! results of the calls that an expectation names, and what the threads took whose packets one
-//! lists.
+//! results of the calls that an expectation names, what the threads took whose packets one lists,
+//! and how long packets have been queued where one bounds that.
 
 use crate::{
     expect::{self, Outcome, Seen, SeenCall},
     program::{CallOp, Program},
     state::State,
+    waits::Waits,
 };
-use iocp_model::{Returned, ThreadId};
+use iocp_model::{Event, Returned, ThreadId};
 use iocp_traces::SeenResult;
 
 /// A state, and what is remembered of the way to it.
@@ -26,6 +27,7 @@ pub(crate) struct Situation {
 pub(crate) struct History {
     pub(crate) calls: Vec<Calls>,
     pub(crate) took: Vec<Took>,
+    pub(crate) waits: Vec<Waits>,
 }
 
 /// The calls of one label that one thread has made.
@@ -49,11 +51,13 @@ pub(crate) struct Took {
 impl History {
     /// Nothing yet, of what the program's expectations for a profile need.
     pub(crate) fn new(program: &Program, profile: &str) -> Self {
-        let mut history = Self::default();
-        for expectation in &program.workload.expect {
-            if !expect::applies(expectation, profile) {
-                continue;
-            }
+        let all = program.workload.expect.iter();
+        let meant = all.filter(|expectation| expect::applies(expectation, profile));
+        let mut history = Self {
+            waits: expect::waits(program, meant.clone()),
+            ..Self::default()
+        };
+        for expectation in meant {
             if let Some((thread, label, occurrence)) = expectation
                 .result
                 .as_deref()
@@ -93,6 +97,17 @@ impl History {
         self.calls
             .iter()
             .position(|calls| calls.thread == thread && calls.label == label)
+    }
+
+    /// Something happens in a step.
+    pub(crate) fn event(&mut self, event: &Event) {
+        self.waits.iter_mut().for_each(|waits| waits.event(event));
+    }
+
+    /// A step is over: the parts that this may change.
+    pub(crate) fn step_ends(&mut self) -> std::ops::Range<usize> {
+        self.waits.iter_mut().for_each(Waits::step_ends);
+        self.parts() - self.waits.len()..self.parts()
     }
 
     /// The thread makes a call of this label: the part that this changes.

@@ -62,36 +62,46 @@ pub(crate) struct Properties<'p> {
     deadlocks: bool,
     /// The expectations that must be met after every step, and what they depend on.
     always: Vec<(usize, Vec<Part>)>,
+    /// The expectations that bound how many steps a packet is queued. Every step has its part in
+    /// that.
+    waits: Vec<usize>,
 }
 
 impl<'p> Properties<'p> {
     pub(crate) fn new(program: &'p Program, kernel: Kernel, deadlocks: bool) -> Self {
-        let always = program
-            .workload
-            .expect
-            .iter()
-            .enumerate()
-            .filter(|(_, expectation)| {
-                expect::applies(expectation, kernel.profile.name)
-                    && (expect::when(expectation) == When::Always
-                        || expectation.most_active.is_some())
-            })
-            .map(|(index, expectation)| (index, expect::parts(program, expectation)))
+        let meant = program.workload.expect.iter().enumerate();
+        let meant = meant.filter(|(_, it)| expect::applies(it, kernel.profile.name));
+        let always = meant
+            .clone()
+            .filter(|(_, it)| expect::is_of_every_moment(it))
+            .map(|(index, it)| (index, expect::parts(program, it)))
             .collect();
+        let waits = meant.filter(|(_, it)| it.most_wait.is_some());
         Self {
             program,
             kernel,
             deadlocks,
             always,
+            waits: waits.map(|(index, _)| index).collect(),
         }
+    }
+
+    /// Does a property count the steps of all threads? Then no step can be left out.
+    pub(crate) fn counts_steps(&self) -> bool {
+        !self.waits.is_empty()
+    }
+
+    /// A packet that has been queued for too many steps.
+    fn waits(&self, situation: &Situation) -> Option<Violation> {
+        self.waits.iter().find_map(|&index| {
+            let message = expect::waits_too_long(self.program, index, &situation.history.waits)?;
+            Some(Violation::Expectation(index, message))
+        })
     }
 
     /// The expectation of this number, in this situation.
     fn expectation(&self, index: usize, situation: &Situation) -> Option<Violation> {
-        let message = match expect::when(&self.program.workload.expect[index]) {
-            When::Always => expect::failure(self.program, index, &situation.outcome(self.program)),
-            When::End => expect::passes_bound(self.program, index, &situation.state),
-        };
+        let message = expect::fails_now(self.program, index, &situation.state);
         message.map(|message| Violation::Expectation(index, message))
     }
 
@@ -106,11 +116,13 @@ impl<'p> Properties<'p> {
 
     /// What is wrong with the first state.
     pub(crate) fn first(&self, situation: &Situation) -> Option<Violation> {
-        self.invariants(situation).or_else(|| {
-            self.always
-                .iter()
-                .find_map(|(index, _)| self.expectation(*index, situation))
-        })
+        let always = || {
+            let mut always = self.always.iter();
+            always.find_map(|(index, _)| self.expectation(*index, situation))
+        };
+        self.invariants(situation)
+            .or_else(always)
+            .or_else(|| self.waits(situation))
     }
 
     /// A thread that has work and can never go on.
@@ -121,7 +133,9 @@ impl<'p> Properties<'p> {
             let name = self.program.thread_name(id);
             // Who says how a thread ends means it.
             let is_meant = self.program.workload.expect.iter().any(|expectation| {
-                expectation.thread.as_deref() == Some(name) && expectation.state.is_some()
+                expect::when(expectation) == When::End
+                    && expectation.thread.as_deref() == Some(name)
+                    && expectation.state.is_some()
                     || expectation.is.is_some()
                         && expectation
                             .result
@@ -184,15 +198,17 @@ impl Judge for Properties<'_> {
         // A step that left alone what an expectation depends on has not broken it.
         let touched = |(_, parts): &&(usize, Vec<Part>)| parts.iter().any(|it| probe.touched(*it));
         let concerned: Vec<_> = self.always.iter().filter(touched).collect();
-        concerned.into_iter().find_map(|(index, parts)| {
+        let always = concerned.into_iter().find_map(|(index, parts)| {
             parts.iter().for_each(|part| probe.reads(*part));
             self.expectation(*index, situation)
-        })
+        });
+        // All steps depend on the waits already.
+        always.or_else(|| self.waits(situation))
     }
 
     fn end(&self, situation: &Situation) -> Option<Violation> {
         let outcome = situation.outcome(self.program);
-        let failures = expect::check(self.program, self.kernel.profile.name, &outcome);
+        let failures = expect::check_end(self.program, self.kernel.profile.name, &outcome);
         let failed = failures
             .into_iter()
             .next()

@@ -470,6 +470,7 @@ impl Memo {
             probe.history = std::mem::take(&mut after.history);
             probe.twice = None;
             after.state.take(program, choice, &mut probe)?;
+            probe.step_ends();
             after.history = std::mem::take(&mut probe.history);
             let breach = judge.breach(&after, &mut probe);
             results.push((choice, after, probe.written.clone(), breach));
@@ -791,6 +792,13 @@ impl<'s> Probe<'s> {
         }
     }
 
+    /// The step is over.
+    fn step_ends(&mut self) {
+        self.history
+            .step_ends()
+            .for_each(|part| self.reads_history(part));
+    }
+
     /// The step changes the part of the history of this number.
     fn reads_history(&mut self, part: usize) {
         let slot = self.slots.of_history(part, self.history_parts);
@@ -800,7 +808,9 @@ impl<'s> Probe<'s> {
 
 impl Observer for Probe<'_> {
     #[inline]
-    fn event(&mut self, _: Event) {}
+    fn event(&mut self, event: Event) {
+        self.history.event(&event);
+    }
     #[inline]
     fn rule(&mut self, _: RuleId) {}
 }

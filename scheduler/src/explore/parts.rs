@@ -98,6 +98,7 @@ pub(crate) enum Value {
     Counter(i64),
     Keys(Vec<u64>),
     Calls(Vec<Option<SeenResult>>),
+    Ages(Vec<u32>),
 }
 
 impl Value {
@@ -110,6 +111,7 @@ impl Value {
             }
             Self::Counter(counter) => counter.to_le_bytes().to_vec(),
             Self::Keys(keys) => numbers(keys),
+            Self::Ages(ages) => ages.iter().flat_map(|it| it.to_le_bytes()).collect(),
             // Cannot fail: plain data with names for keys.
             Self::Calls(calls) => serde_json::to_vec(calls).unwrap_or_default(),
         }
@@ -438,22 +440,28 @@ impl Store {
 impl History {
     /// The number of parts.
     pub(crate) fn parts(&self) -> usize {
-        self.calls.len() + self.took.len()
+        self.calls.len() + self.took.len() + self.waits.len()
     }
 
     /// A part.
     pub(crate) fn part(&self, index: usize) -> Value {
-        match index.checked_sub(self.calls.len()) {
-            None => Value::Calls(self.calls[index].results.clone()),
-            Some(index) => Value::Keys(self.took[index].keys.clone()),
+        let (calls, took) = (self.calls.len(), self.took.len());
+        if index < calls {
+            Value::Calls(self.calls[index].results.clone())
+        } else if index < calls + took {
+            Value::Keys(self.took[index - calls].keys.clone())
+        } else {
+            Value::Ages(self.waits[index - calls - took].ages.clone())
         }
     }
 
     fn set_part(&mut self, index: usize, value: &Value) {
-        match (index.checked_sub(self.calls.len()), value) {
-            (None, Value::Calls(results)) => self.calls[index].results.clone_from(results),
-            (Some(index), Value::Keys(keys)) => self.took[index].keys.clone_from(keys),
-            _ => {}
+        let (calls, took) = (self.calls.len(), self.took.len());
+        match value {
+            Value::Calls(results) => self.calls[index].results.clone_from(results),
+            Value::Keys(keys) => self.took[index - calls].keys.clone_from(keys),
+            Value::Ages(ages) => self.waits[index - calls - took].ages.clone_from(ages),
+            Value::Handles(_) | Value::Counter(_) => {}
         }
     }
 }

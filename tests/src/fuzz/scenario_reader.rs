@@ -72,6 +72,7 @@ struct Auditor {
 
 impl Observer for Auditor {
     fn event(&mut self, event: Event) {
+        self.collector.event(event);
         self.audit.event(event);
     }
 
@@ -99,11 +100,15 @@ impl Watch for Auditor {
 }
 
 impl RunWatch for Auditor {
-    fn step_ends(&mut self, state: &State) {
+    fn run_begins(&mut self, program: &Program, state: &State) {
+        self.collector.run_begins(program, state);
+    }
+
+    fn step_ends(&mut self, program: &Program, state: &State) {
         if let Err(violation) = self.audit.check(&state.system) {
             panic!("{violation}");
         }
-        self.collector.step_ends(state);
+        self.collector.step_ends(program, state);
     }
 }
 
