@@ -21,11 +21,15 @@
 //! ```
 
 mod checkpoint;
+mod components;
 mod counterexample;
+mod cycle;
+mod graph;
 mod history;
 mod judge;
 mod layout;
 mod lists;
+mod liveness;
 mod memo;
 mod packets;
 mod partial_order;
@@ -155,6 +159,8 @@ pub enum Phase {
     Search,
     /// It looks for the shortest way to a violation.
     Shortest,
+    /// It looks for a schedule on which something never comes, among all states once more.
+    Liveness,
 }
 
 /// What a search found.
@@ -191,7 +197,7 @@ pub struct Report {
 pub enum Verdict {
     /// In no schedule is any property broken.
     Holds,
-    /// In this schedule, and in no shorter one.
+    /// In this schedule, and in no shorter one; see [`Counterexample::schedule`].
     Violated(Counterexample),
     /// The search was cut short. What it saw was in order, or a violation was found whose shortest
     /// schedule was not.
@@ -353,6 +359,16 @@ pub fn explore_on(
         };
     } else if let Some(limit) = limit {
         report.verdict = Verdict::Unknown(limit);
+    } else if let must_come @ [_, ..] = &liveness::expectations(program, kernel)[..] {
+        let first = first.state;
+        let found = liveness::check(program, must_come, first.clone(), options, go_on)?;
+        report.verdict = match found {
+            liveness::Found::Holds => Verdict::Holds,
+            liveness::Found::Broken(lasso) => {
+                Verdict::Violated(Counterexample::never(program, first, lasso)?)
+            }
+            liveness::Found::Cut(limit) => Verdict::Unknown(limit),
+        };
     }
     Ok(report)
 }

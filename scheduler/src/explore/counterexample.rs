@@ -1,28 +1,35 @@
-//! What a violation looks like: a schedule, replayed on the model, and the point of no return.
+//! What a violation looks like: a schedule, replayed on the model, and the point of no return; or a
+//! schedule that goes round for ever.
 
 use super::{
+    graph::Agent,
     history::{History, Situation},
     judge::{Properties, Violation},
     memo::Judge,
     trail::Trail,
 };
 use crate::{
+    expect,
     program::{CallOp, Program},
-    state::{Choice, StepError, Watch},
+    state::{Choice, State, StepError, Watch},
 };
 use foldhash::fast::FixedState;
 use iocp_model::{Call, Event, Observer, Returned, ThreadId, rules::RuleId};
 use std::collections::HashSet;
 
-/// A schedule that ends with a violation.
+/// A schedule that ends with a violation, or goes on for ever without what must come.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Counterexample {
-    /// The steps, in order. None is shorter.
+    /// The steps, in order. None is shorter; of those that go on for ever, none that was found in
+    /// time.
     pub schedule: Vec<Choice>,
+    /// The schedule goes on for ever: so many steps lead to a state, the others lead from there back
+    /// to it, again and again.
+    pub cycle: Option<usize>,
     /// What is wrong then.
     pub violation: Violation,
     /// After so many steps every continuation fails; after fewer, some continuation does not.
-    /// `None` if that would have taken too long to find out.
+    /// `None` if that would have taken too long to find out, or what never comes is the violation.
     pub point_of_no_return: Option<usize>,
 }
 
@@ -65,9 +72,89 @@ impl Counterexample {
         Ok(Self {
             point_of_no_return: replay.point_of_no_return(&on_the_way)?,
             schedule: trail.choices,
+            cycle: None,
             violation: trail.violation,
         })
     }
+
+    /// Replays a schedule on which something never comes, and checks everything that makes it one.
+    ///
+    /// # Errors
+    /// If the schedule cannot be taken.
+    ///
+    /// # Panics
+    /// If it does come, the schedule does not lead back, or somebody waits without reason: then the
+    /// search that found it is wrong.
+    pub(crate) fn never(program: &Program, first: State, lasso: Lasso) -> Result<Self, StepError> {
+        let Lasso {
+            expectation: index,
+            choices: schedule,
+            cycle,
+        } = lasso;
+        let expectation = &program.workload.expect[index];
+        let mut states = vec![first];
+        for choice in &schedule {
+            let mut next = states[states.len() - 1].clone();
+            next.take(program, *choice, &mut ())?;
+            states.push(next);
+        }
+        let last = &states[states.len() - 1];
+        // A fact must not come about on the way either.
+        let is_fact = expectation.served.is_none() && expectation.goes_on.is_none();
+        let owed_from = if is_fact { 0 } else { cycle.unwrap_or(schedule.len()) };
+        let comes = states[owed_from..]
+            .iter()
+            .any(|state| !expect::is_open(program, index, state));
+        assert!(!comes, "what never comes does come when the schedule is replayed");
+        match cycle {
+            None => assert!(choices(program, last).is_empty(), "something can happen in the end"),
+            Some(begin) => {
+                let bytes = |state: &State| {
+                    let mut bytes = Vec::new();
+                    state.encode(&mut bytes);
+                    bytes
+                };
+                assert_eq!(bytes(&states[begin]), bytes(last), "the schedule leads back");
+                let round = &schedule[begin..];
+                let still = expect::thread_named(program, expectation)
+                    .filter(|_| expectation.goes_on.is_some());
+                assert!(round.iter().all(|choice| Some(choice.thread()) != still));
+                // Whoever can take a step all the time takes one.
+                let mut waiting: Vec<Agent> =
+                    choices(program, last).into_iter().map(Agent::of).collect();
+                waiting.retain(|agent| !round.iter().any(|choice| Agent::of(*choice) == *agent));
+                for state in &states[begin..] {
+                    let can: Vec<_> = choices(program, state).into_iter().map(Agent::of).collect();
+                    waiting.retain(|agent| can.contains(agent));
+                }
+                assert_eq!(waiting, [], "they could take a step all the time and never do");
+            }
+        }
+        let message = expect::never(program, index, last);
+        Ok(Self {
+            schedule,
+            cycle,
+            violation: Violation::Expectation(index, message),
+            point_of_no_return: None,
+        })
+    }
+}
+
+/// A schedule on which what an expectation says must come never does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Lasso {
+    /// The expectation's number.
+    pub(crate) expectation: usize,
+    pub(crate) choices: Vec<Choice>,
+    /// After so many steps it goes round for ever; `None` if it ends.
+    pub(crate) cycle: Option<usize>,
+}
+
+/// What can happen next.
+fn choices(program: &Program, state: &State) -> Vec<Choice> {
+    let mut choices = Vec::new();
+    state.choices(program, &mut choices);
+    choices
 }
 
 /// Takes steps on the plain model.
