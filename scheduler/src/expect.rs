@@ -719,6 +719,12 @@ pub(crate) fn is_of_every_moment(expectation: &Expectation) -> bool {
         || expectation.most_wait.is_some()
 }
 
+/// Does an expectation for a profile count the steps of all threads? Then none may be left out.
+pub(crate) fn counts_steps(program: &Program, profile: &str) -> bool {
+    let mut expectations = program.workload.expect.iter();
+    expectations.any(|it| applies(it, profile) && it.most_wait.is_some())
+}
+
 /// The waits that these expectations ask for.
 pub(crate) fn waits<'e>(
     program: &Program,

@@ -112,7 +112,7 @@ impl Graph {
         let store = Store::new(program, &first);
         let width = store.slots.all;
         let mut graph = Self {
-            memo: Memo::new(&store, &Layout::Folded),
+            memo: Memo::new(&store, &Layout::Folded, None),
             store,
             states: Lists::new(width),
             starts: Vec::new(),

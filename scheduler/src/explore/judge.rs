@@ -86,11 +86,6 @@ impl<'p> Properties<'p> {
         }
     }
 
-    /// Does a property count the steps of all threads? Then no step can be left out.
-    pub(crate) fn counts_steps(&self) -> bool {
-        !self.waits.is_empty()
-    }
-
     /// A packet that has been queued for too many steps.
     fn waits(&self, situation: &Situation) -> Option<Violation> {
         self.waits.iter().find_map(|&index| {

@@ -50,6 +50,9 @@ impl Light {
         if all().any(|op| prevents(&op)) {
             return Err("a thread may be suspended or ended by another".to_owned());
         }
+        if expect::counts_steps(program, kernel.profile.name) {
+            return Err("an expectation counts steps (`most_wait`)".to_owned());
+        }
         let mut light = Self {
             ops: Vec::new(),
             counters: vec![true; program.counter_names.len()],
