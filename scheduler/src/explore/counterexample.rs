@@ -118,7 +118,10 @@ impl Counterexample {
                 let round = &schedule[begin..];
                 let still = expect::thread_named(program, expectation)
                     .filter(|_| expectation.goes_on.is_some());
-                assert!(round.iter().all(|choice| Some(choice.thread()) != still));
+                let goes_on = |choice: &Choice| {
+                    still.is_some_and(|still| Agent::of(*choice).goes_on(still.index()))
+                };
+                assert!(!round.iter().any(goes_on), "who stands still goes on");
                 // Whoever can take a step all the time takes one.
                 let mut waiting: Vec<Agent> =
                     choices(program, last).into_iter().map(Agent::of).collect();

@@ -36,7 +36,9 @@ impl Component<'_> {
         let edges = self.graph.edges(state).iter().copied();
         edges.filter(|edge| {
             self.of[edge.to as usize] == self.number
-                && self.still != Some(self.graph.agent(*edge).thread())
+                && !self
+                    .still
+                    .is_some_and(|still| self.graph.agent(*edge).goes_on(still))
         })
     }
 

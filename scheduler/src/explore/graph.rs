@@ -61,9 +61,9 @@ impl Agent {
         program.threads.len() * 3
     }
 
-    /// The index of its thread.
-    pub(crate) fn thread(self) -> usize {
-        self.0 as usize / 3
+    /// Does the thread of this index go on with its steps? That it is suspended is no going on.
+    pub(crate) fn goes_on(self, thread: usize) -> bool {
+        self.0 as usize / 3 == thread && self.0 % 3 != 2
     }
 }
 

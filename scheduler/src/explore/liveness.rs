@@ -161,9 +161,9 @@ impl<'g> Debt<'g> {
     fn components(&self) -> Vec<u32> {
         let edge = |state: Id, number: usize| {
             let edge = *self.graph.edges(state).get(number)?;
-            let stays = self.is_owed(edge.to)
-                && self.still != Some(self.graph.agent(edge).thread());
-            Some(stays.then_some(edge.to))
+            let agent = self.graph.agent(edge);
+            let goes_on = self.still.is_some_and(|still| agent.goes_on(still));
+            Some((self.is_owed(edge.to) && !goes_on).then_some(edge.to))
         };
         components(self.graph.len(), |state| self.is_owed(state), edge)
     }

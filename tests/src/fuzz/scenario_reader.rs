@@ -10,7 +10,7 @@ use iocp_scenarios::{
     generate::{self, Shape},
 };
 use iocp_scheduler::{
-    Op, Run, RunError, State, Watch, capabilities,
+    Op, Program, Run, RunError, State, Watch, capabilities,
     expect::{self, Collector},
     program::CallOp,
     run::{Options, RunWatch},
