@@ -163,7 +163,8 @@ impl Collector {
         } = self;
         looked_at.retain(|&expectation| {
             let waits_too_long = waits_too_long(program, expectation, &seen.waits);
-            if let Some(message) = waits_too_long.or_else(|| fails_now(program, expectation, state)) {
+            if let Some(message) = waits_too_long.or_else(|| fails_now(program, expectation, state))
+            {
                 seen.broken.push(Broken {
                     expectation,
                     steps: *steps,
@@ -557,11 +558,7 @@ impl Facts<'_> {
                 self.fail(format!("{name} should be {wanted} and is {is}."));
             }
         }
-        let took = self
-            .seen
-            .took
-            .get(index)
-            .map_or(&[][..], Vec::as_slice);
+        let took = self.seen.took.get(index).map_or(&[][..], Vec::as_slice);
         self.keys(
             &format!("what {name} took"),
             expectation.took.as_ref(),
@@ -578,11 +575,7 @@ impl Facts<'_> {
         else {
             return;
         };
-        let marked = self
-            .state
-            .marked
-            .get(set)
-            .map_or(&[][..], Vec::as_slice);
+        let marked = self.state.marked.get(set).map_or(&[][..], Vec::as_slice);
         let mut wanted = expectation.keys.clone().unwrap_or_default();
         wanted.sort_unstable();
         self.keys(&format!("the set {name}"), Some(&wanted), marked);

@@ -235,7 +235,11 @@ fn the_first_that_is_broken_is_told() {
 #[test]
 fn a_limit_is_no_verdict() {
     let spinner = |name| (name, forever(&[set("e"), wait("e"), set("f"), wait("f")]));
-    let threads = [spinner("a"), spinner("b"), ("other", json!([add(), set("e")]))];
+    let threads = [
+        spinner("a"),
+        spinner("b"),
+        ("other", json!([add(), set("e")])),
+    ];
     let fact = json!([{"counter": "c", "value": 1, "when": "eventually"}]);
     let program = program(&threads, fact);
     let reduced = |most_states, reductions| -> Report {
@@ -323,6 +327,61 @@ fn a_run_breaks_what_the_explorer_says_it_does() {
     }
 }
 
+// ------------------------------------------------------------------ what is refused
+
+#[test]
+fn what_makes_no_sense_is_refused_in_its_place() {
+    let refused = |expect: Value| {
+        let workload: Workload = serde_json::from_value(json!({
+            "name": "test",
+            "port": [{"name": "p"}],
+            "thread": [{"name": "t", "program": [
+                {"call": "CreateIoCompletionPort", "as": "q"},
+                {"call": "PostQueuedCompletionStatus", "port": "p", "label": "post"}]}],
+            "expect": [expect],
+        }))
+        .unwrap();
+        Program::compile(&workload).unwrap_err().to_string()
+    };
+    for (expect, sentence) in [
+        (
+            json!({"thread": "t", "served": true}),
+            "expect[0].served: `served` is about what must come, and not about a moment. Write `when \
+             = \"eventually\"` beside it.",
+        ),
+        (
+            json!({"thread": "t", "goes_on": false, "when": "eventually"}),
+            "expect[0].goes_on: `goes_on = false` says nothing. Write `true`, or leave it out.",
+        ),
+        (
+            json!({"thread": "t", "served": true, "state": "ended", "when": "eventually"}),
+            "expect[0].served: `served` cannot stand beside another fact. Write two expectations.",
+        ),
+        (
+            json!({"port": "p", "served": true, "when": "eventually"}),
+            "expect[0].served: `served` says nothing about a port. With `port` go: depth, active, \
+             waiters, most_active, most_depth, most_wait.",
+        ),
+        (
+            json!({"port": "p", "most_depth": 1, "when": "always"}),
+            "expect[0].when: `most_depth` is a fact about a whole run, and not about a moment of it. \
+             Leave `when` out.",
+        ),
+        (
+            json!({"result": "post", "is": "ok", "when": "eventually"}),
+            "expect[0].when: `result` is a fact about a whole run, and not about a moment of it. Leave \
+             `when` out.",
+        ),
+        (
+            json!({"port": "q", "most_wait": 1}),
+            "expect[0].most_wait: \"q\" is no port that exists from the start. Waits are counted at \
+             ports that are declared with `[[port]]`.",
+        ),
+    ] {
+        assert_eq!(refused(expect), sentence);
+    }
+}
+
 // ------------------------------------------------------------------ everything tried
 
 /// All states of a program, the plain way: no state is learned, nothing is shared with the explorer
@@ -374,7 +433,11 @@ impl Plain {
     /// The length of the shortest schedule on which what is owed never comes: found by trying, from
     /// every state, all ways round with all those who had their due on them.
     fn shortest(&self, debt: &Debt) -> Option<usize> {
-        let open: Vec<bool> = self.states.iter().map(|state| debt.is_open(state)).collect();
+        let open: Vec<bool> = self
+            .states
+            .iter()
+            .map(|state| debt.is_open(state))
+            .collect();
         let mut away = vec![None; self.states.len()];
         let mut found = Vec::new();
         if open[0] || debt.arises() {

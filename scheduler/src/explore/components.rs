@@ -126,9 +126,11 @@ mod tests {
         let found = components(COUNT, |_| true, edge);
         assert!(found.iter().all(|component| *component == 0));
         // Without one state it is no ring any more.
-        let found = components(COUNT, |state| state != 7, |state, number| {
-            edge(state, number).map(|to| to.filter(|to| *to != 7))
-        });
+        let found = components(
+            COUNT,
+            |state| state != 7,
+            |state, number| edge(state, number).map(|to| to.filter(|to| *to != 7)),
+        );
         assert_eq!(found[7], NONE);
         assert_ne!(found[6], found[8]);
     }

@@ -101,20 +101,34 @@ impl Counterexample {
         let last = &states[states.len() - 1];
         // A fact must not come about on the way either.
         let is_fact = expectation.served.is_none() && expectation.goes_on.is_none();
-        let owed_from = if is_fact { 0 } else { cycle.unwrap_or(schedule.len()) };
+        let owed_from = if is_fact {
+            0
+        } else {
+            cycle.unwrap_or(schedule.len())
+        };
         let comes = states[owed_from..]
             .iter()
             .any(|state| !expect::is_open(program, index, state));
-        assert!(!comes, "what never comes does come when the schedule is replayed");
+        assert!(
+            !comes,
+            "what never comes does come when the schedule is replayed"
+        );
         match cycle {
-            None => assert!(choices(program, last).is_empty(), "something can happen in the end"),
+            None => assert!(
+                choices(program, last).is_empty(),
+                "something can happen in the end"
+            ),
             Some(begin) => {
                 let bytes = |state: &State| {
                     let mut bytes = Vec::new();
                     state.encode(&mut bytes);
                     bytes
                 };
-                assert_eq!(bytes(&states[begin]), bytes(last), "the schedule leads back");
+                assert_eq!(
+                    bytes(&states[begin]),
+                    bytes(last),
+                    "the schedule leads back"
+                );
                 let round = &schedule[begin..];
                 let still = expect::thread_named(program, expectation)
                     .filter(|_| expectation.goes_on.is_some());
@@ -130,7 +144,11 @@ impl Counterexample {
                     let can: Vec<_> = choices(program, state).into_iter().map(Agent::of).collect();
                     waiting.retain(|agent| can.contains(agent));
                 }
-                assert_eq!(waiting, [], "they could take a step all the time and never do");
+                assert_eq!(
+                    waiting,
+                    [],
+                    "they could take a step all the time and never do"
+                );
             }
         }
         let message = expect::never(program, index, last);

@@ -134,7 +134,8 @@ impl Component<'_> {
         loop {
             let is_due = |edge: Edge| {
                 owed.iter().any(|agent| {
-                    *agent == self.graph.agent(edge) || !self.enabled(edge.to).any(|it| it == *agent)
+                    *agent == self.graph.agent(edge)
+                        || !self.enabled(edge.to).any(|it| it == *agent)
                 })
             };
             let way = match owed.is_empty() {

@@ -196,12 +196,7 @@ impl<'g> Debt<'g> {
 
     /// A state and a fair way round from there, the way to it and the way round together as short as
     /// can be, as far as that is found out in time; and shorter than `ends`.
-    fn shortest(
-        &self,
-        of: &[u32],
-        fair: &[bool],
-        ends: Option<usize>,
-    ) -> Option<(Id, Vec<Edge>)> {
+    fn shortest(&self, of: &[u32], fair: &[bool], ends: Option<usize>) -> Option<(Id, Vec<Edge>)> {
         let mut best = None;
         let mut length = ends.unwrap_or(usize::MAX);
         let mut budget = MOST_PAIRS;
