@@ -19,6 +19,15 @@ pub(crate) struct Component<'g> {
     pub(crate) still: Option<usize>,
 }
 
+/// A pair that has been found.
+struct Pair {
+    state: Id,
+    /// Who has had their due.
+    had: u64,
+    /// How we came here: from which pair, by which step.
+    came: Option<(usize, Edge)>,
+}
+
 /// What came of a search.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Round {
@@ -90,10 +99,16 @@ impl Component<'_> {
             all & !can | bit(self.graph.agent(edge))
         };
         let mut seen = HashSet::with_hasher(Hasher::default());
-        // A state, who has had their due, and how we came: from which of these, by which step.
-        let mut found: Vec<(Id, u64, Option<(usize, Edge)>)> = vec![(from, 0, None)];
+        let mut found = vec![Pair {
+            state: from,
+            had: 0,
+            came: None,
+        }];
         let (mut at, mut level, mut steps) = (0, 1, 0);
-        while let Some(&(state, so_far, _)) = found.get(at) {
+        while let Some(&Pair {
+            state, had: so_far, ..
+        }) = found.get(at)
+        {
             if at == level {
                 level = found.len();
                 steps += 1;
@@ -106,7 +121,7 @@ impl Component<'_> {
                 if edge.to == from && now == all {
                     let mut round = vec![edge];
                     let mut before = at;
-                    while let Some((earlier, edge)) = found[before].2 {
+                    while let Some((earlier, edge)) = found[before].came {
                         round.push(edge);
                         before = earlier;
                     }
@@ -114,7 +129,11 @@ impl Component<'_> {
                     return Round::Shortest(round);
                 }
                 if seen.insert((edge.to, now)) {
-                    found.push((edge.to, now, Some((at, edge))));
+                    found.push(Pair {
+                        state: edge.to,
+                        had: now,
+                        came: Some((at, edge)),
+                    });
                 }
             }
             at += 1;

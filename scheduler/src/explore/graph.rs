@@ -156,7 +156,7 @@ impl Graph {
             if graph.states.len() as u64 > most_states {
                 return Ok(Err(Limit::States));
             }
-            if at % 4096 == 0 {
+            if at.is_multiple_of(4096) {
                 let memory = graph.memory();
                 let waiting = graph.states.len() - at;
                 if let Some(limit) = go_on(graph.states.len(), waiting, memory) {
