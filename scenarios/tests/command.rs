@@ -96,6 +96,21 @@ program = [{ repeat = "forever", do = [{ call = "GetQueuedCompletionStatus", por
         3,
     );
     assert!(said.contains("No verdict"), "{said}");
+    // What was broken on the way stays broken.
+    let broken = file(
+        "broken-for-ever.toml",
+        br#"name = "broken-for-ever"
+expect = [{ port = "p", active = 0, when = "always" }]
+[[port]]
+name = "p"
+[[thread]]
+name = "t"
+program = [{ repeat = "forever", do = [{ call = "GetQueuedCompletionStatus", port = "p", timeout = 0 }] }]
+"#,
+    );
+    let said = exits(&["run", &broken, "--most-steps", "1000", "--show", "0"], 1);
+    let when = "after step 1: active count of p should be 0 and is 1.";
+    assert!(said.contains(when), "{said}");
     let (_, bytes) = iocp_scenarios::recordings::all()[0];
     let recording = file("budget.jsonl", bytes);
     exits(

@@ -784,13 +784,15 @@ pub(crate) fn fails_now(program: &Program, index: usize, state: &State) -> Optio
             && port.active > most
         {
             let seen = port.active;
+            let threads = if most == 1 { "thread" } else { "threads" };
             return Some(format!(
-                "at most {most} threads of {name} should be active at a time; {seen} were."
+                "at most {most} {threads} of {name} should be active at a time; {seen} were."
             ));
         }
         let most = expectation.most_depth?;
         (depth > most).then(|| {
-            format!("at most {most} packets should be queued at {name} at a time; {depth} were.")
+            let packets = if most == 1 { "packet" } else { "packets" };
+            format!("at most {most} {packets} should be queued at {name} at a time; {depth} were.")
         })
     };
     let bound = bound();
