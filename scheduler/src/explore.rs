@@ -41,7 +41,7 @@ mod table;
 mod trail;
 
 pub use checkpoint::CheckpointError;
-pub use counterexample::Counterexample;
+pub use counterexample::{Counterexample, violation};
 pub use judge::Violation;
 
 use crate::{

@@ -3,6 +3,8 @@
 //! A computation takes a processor for its duration; a wait takes none. Time moves only when
 //! nothing can happen now, and then to the next moment at which something can. Among what can
 //! happen at one moment the [`Strategy`] chooses. All time is integer nanoseconds.
+//!
+//! An untimed run offers whatever [`State::choices`] does, and counts its steps instead.
 
 use crate::{
     program::{Op, Program},
@@ -19,6 +21,9 @@ pub struct Options {
     pub most_steps: u64,
     /// Durations are stretched by a random part of so many percent.
     pub jitter_percent: u32,
+    /// Durations mean nothing: a time-out may run out at any moment, and each step takes one
+    /// nanosecond. So the explorer sees a program.
+    pub untimed: bool,
 }
 
 impl Default for Options {
@@ -26,6 +31,7 @@ impl Default for Options {
         Self {
             most_steps: 1_000_000,
             jitter_percent: 0,
+            untimed: false,
         }
     }
 }
@@ -230,6 +236,12 @@ impl<'p, S: Strategy> Run<'p, S> {
         let choice = self.choices[chosen];
         let thread = choice.thread();
         self.steps += 1;
+        if self.options.untimed {
+            self.now_ns = self.steps;
+            watch.step_begins(self.now_ns);
+            self.take(choice, watch)?;
+            return Ok(true);
+        }
         watch.step_begins(self.now_ns);
         if let (Choice::Step(_), Op::Compute(duration)) =
             (choice, self.state.op(self.program, thread))
@@ -273,9 +285,11 @@ impl<'p, S: Strategy> Run<'p, S> {
         choices.clear();
         self.state.choices(self.program, &mut choices);
         let busy = self.busy_until_ns.iter().flatten().count();
+        let untimed = self.options.untimed;
         choices.retain(|choice| {
             let thread = choice.thread();
             match choice {
+                _ if untimed => true,
                 Choice::Expire(_) => self.due_ns[thread.index()] <= self.now_ns,
                 Choice::Step(_) => match self.state.op(self.program, thread) {
                     Op::Compute(_) => {

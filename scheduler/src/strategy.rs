@@ -311,12 +311,32 @@ pub struct Schedule {
     pub scenario: String,
     /// The profile.
     pub profile: String,
+    /// "none": durations mean nothing; such a schedule the explorer writes.
+    #[serde(default, skip_serializing_if = "Pace::is_virtual")]
+    pub clock: Pace,
     /// By how many percent durations may have been stretched.
     #[serde(default)]
     pub jitter_percent: u32,
     /// The answers: "worker-1" (does its next step), "worker-1 returns", "worker-1 returns with 2
     /// more", "worker-1 times out", "worker-1 is suspended", or a number (a random value).
     pub steps: Vec<Line>,
+}
+
+/// Whether a schedule was made in virtual time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pace {
+    /// It was: what takes time happens when its time has come.
+    #[default]
+    Virtual,
+    /// It was not: what takes time happens at any moment.
+    None,
+}
+
+impl Pace {
+    fn is_virtual(&self) -> bool {
+        *self == Self::Virtual
+    }
 }
 
 /// One line of a schedule.
@@ -357,8 +377,18 @@ impl Schedule {
             version: 1,
             scenario: program.workload.name.clone(),
             profile: profile.into(),
+            clock: Pace::Virtual,
             jitter_percent,
             steps: lines.collect(),
+        }
+    }
+
+    /// A schedule in which durations mean nothing, as [`explore`](crate::explore) finds it.
+    pub fn untimed(program: &Program, profile: &str, choices: &[Choice]) -> Self {
+        let steps: Vec<_> = choices.iter().copied().map(Answer::Choice).collect();
+        Self {
+            clock: Pace::None,
+            ..Self::new(program, profile, 0, &steps)
         }
     }
 

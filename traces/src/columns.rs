@@ -89,9 +89,28 @@ pub fn columns(trace: &Trace, options: &Options) -> String {
     columns_within(trace, options, MOST_CELLS)
 }
 
+/// A line across the view that says something of what follows it, or of what went before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mark {
+    /// It stands behind the rows of so many events.
+    pub events: usize,
+    /// What it says.
+    pub text: String,
+}
+
+/// Shows a trace in columns, as [`columns`] does, with marks between the rows. They are in the order
+/// of their events.
+pub fn marked(trace: &Trace, options: &Options, marks: &[Mark]) -> String {
+    view(trace, options, MOST_CELLS, marks)
+}
+
 /// Shows a trace in columns, as [`columns`] does, but no more than so many cells: rows times
 /// threads.
 pub fn columns_within(trace: &Trace, options: &Options, cells: usize) -> String {
+    view(trace, options, cells, &[])
+}
+
+fn view(trace: &Trace, options: &Options, cells: usize, marks: &[Mark]) -> String {
     let mut rows = Rows::new(&trace.header);
     let most_rows = cells / trace.header.threads.len().max(1);
     let (before, shown) = trace
@@ -118,8 +137,18 @@ pub fn columns_within(trace: &Trace, options: &Options, cells: usize) -> String 
     if !before.is_empty() {
         let _ = writeln!(out, "... {} events before these", before.len());
     }
+    let mut marks = marks
+        .iter()
+        .skip_while(|mark| mark.events < before.len())
+        .peekable();
     for row in &rows {
+        while let Some(mark) = marks.next_if(|mark| mark.events < row.events) {
+            layout.mark(&mark.text, &mut out);
+        }
         layout.row(row, &mut out);
+    }
+    for mark in marks {
+        layout.mark(&mark.text, &mut out);
     }
     if left > 0 {
         let _ = writeln!(

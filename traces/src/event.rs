@@ -98,12 +98,14 @@ impl Producer {
     }
 }
 
-/// What the times of a trace are. They are nanoseconds from its start in any case.
+/// What the times of a trace are: nanoseconds from its start, unless it says otherwise.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Clock {
     /// Virtual time.
     Virtual,
+    /// No time: what happened in the first step stands at 1, in the second at 2.
+    Steps,
     /// `QueryPerformanceCounter`.
     PerformanceCounter,
 }

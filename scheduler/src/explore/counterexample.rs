@@ -178,6 +178,34 @@ fn choices(program: &Program, state: &State) -> Vec<Choice> {
     choices
 }
 
+/// What a schedule breaks in the end, replayed step by step on the model; `None` if nothing.
+///
+/// # Errors
+/// If the schedule cannot be taken.
+pub fn violation(
+    program: &Program,
+    kernel: Kernel,
+    schedule: &[Choice],
+) -> Result<Option<Violation>, StepError> {
+    let properties = Properties::new(program, kernel);
+    let replay = Replay {
+        program,
+        properties: &properties,
+        failing: HashSet::new(),
+    };
+    let mut situation = Situation {
+        state: State::initial(program, kernel.semantics())?,
+        history: History::new(program, kernel.profile.name),
+    };
+    let mut broken = properties.first(&situation);
+    for choice in schedule {
+        broken = replay.take(&mut situation, *choice)?;
+    }
+    let mut choices = Vec::new();
+    situation.state.choices(program, &mut choices);
+    Ok(broken.or_else(|| choices.is_empty().then(|| properties.end(&situation)).flatten()))
+}
+
 /// Takes steps on the plain model.
 struct Replay<'a> {
     program: &'a Program,

@@ -5,7 +5,7 @@ use super::{
     rows::{Lane, PortCell, Row},
     words::{Clock, Style, Used, clip, error_name, printable, status_name},
 };
-use crate::Header;
+use crate::{Clock as Ticks, Header};
 use std::{borrow::Cow, collections::BTreeSet};
 
 /// Between two columns.
@@ -28,6 +28,8 @@ pub(crate) struct Layout {
     style: Style,
     width: usize,
     clock: Clock,
+    /// Over the column of the times.
+    title: &'static str,
     time: usize,
     /// Between the columns of two threads.
     gap: &'static str,
@@ -50,9 +52,15 @@ impl Layout {
             tight: false,
         };
         let moments = rows.iter().filter(|row| !row.settled || rows.len() == 1);
-        let clock = Clock::new(moments.map(|row| row.at_ns), options.ascii);
+        let (clock, title) = match header.clock {
+            Ticks::Steps => (Clock::of_steps(), "step"),
+            _ => (
+                Clock::new(moments.map(|row| row.at_ns), options.ascii),
+                "time",
+            ),
+        };
         let texts = rows.iter().map(|row| clock.text(row.at_ns).chars().count());
-        let time = texts.max().unwrap_or(0).max("time".len());
+        let time = texts.max().unwrap_or(0).max(title.len());
         let natural = |style: Style| -> Vec<usize> {
             let names = header.threads.iter().map(|name| name.chars().count());
             let mut widths: Vec<_> = names.collect();
@@ -98,6 +106,7 @@ impl Layout {
             style,
             width: options.width,
             clock,
+            title,
             time,
             gap,
             threads: threads.collect(),
@@ -107,7 +116,7 @@ impl Layout {
 
     pub(crate) fn head(&self, out: &mut String) {
         let rule = |width: usize| self.style.rule().repeat(width);
-        let mut names = format!("{:1$}", "time", self.time);
+        let mut names = format!("{:1$}", self.title, self.time);
         let mut rules = rule(self.time);
         for (column, (name, width)) in self.threads.iter().enumerate() {
             let gap = self.gap(column);
@@ -131,6 +140,18 @@ impl Layout {
     /// In front of a thread's column.
     fn gap(&self, column: usize) -> &'static str {
         if column == 0 { GAP } else { self.gap }
+    }
+
+    /// A line between two rows, across all columns.
+    pub(crate) fn mark(&self, text: &str, out: &mut String) {
+        let rule = self.style.rule();
+        let shown = format!("{} {text} ", rule.repeat(self.time + GAP.len()));
+        let threads = self.threads.iter().enumerate();
+        let threads = threads.map(|(column, (_, width))| self.gap(column).len() + width);
+        let right = self.right.as_ref().map_or(0, |right| GAP.len() + right.width());
+        let all = self.time + threads.sum::<usize>() + right;
+        let rest = all.saturating_sub(shown.chars().count());
+        line(out, &format!("{shown}{}", rule.repeat(rest)));
     }
 
     /// A row, on as many lines as it takes.

@@ -393,6 +393,15 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    /// Counts steps rather than time.
+    pub(super) fn of_steps() -> Self {
+        Self {
+            unit: ("", 1),
+            decimals: 0,
+            ascii: false,
+        }
+    }
+
     /// In the unit of the latest time; to the nanosecond below a millisecond, else to the
     /// microsecond; without decimals where none are needed.
     pub(super) fn new(times: impl Iterator<Item = u64> + Clone, ascii: bool) -> Self {
@@ -412,6 +421,9 @@ impl Clock {
 
     pub(super) fn text(self, ns: u64) -> String {
         let (name, size) = self.unit;
+        if name.is_empty() {
+            return ns.to_string();
+        }
         let name = unit_name(name, self.ascii);
         let whole = ns / size;
         if self.decimals == 0 {
