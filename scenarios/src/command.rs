@@ -6,6 +6,7 @@
 mod answers;
 mod check;
 mod drive;
+mod explore;
 mod record;
 mod rules;
 mod run;
@@ -102,6 +103,8 @@ struct Cli {
 enum Command {
     /// Run a scenario on the model under one schedule, and show the trace.
     Run(run::Arguments),
+    /// Search all schedules of a scenario: can a property fail, and what is the shortest way?
+    Explore(explore::Arguments),
     /// Check recordings against the model; without files, all that are shipped.
     Check(check::Arguments),
     /// Record scenarios on the kernel of this machine (Windows, or Wine).
@@ -146,6 +149,7 @@ pub fn main() -> ExitCode {
     };
     let result = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Explore(arguments) => explore::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

@@ -14,7 +14,7 @@ pub use error::ScenarioError;
 pub use write::to_toml;
 
 use crate::near::nearest;
-use iocp_scheduler::{Program, Workload, WorkloadError};
+use iocp_scheduler::{Program, Workload, WorkloadError, workload::Place};
 use place::Source;
 use std::ops::Range;
 
@@ -28,6 +28,18 @@ pub struct Scenario {
     pub workload: Workload,
     /// The same, compiled.
     pub program: Program,
+    /// The file's name, for messages.
+    name: String,
+    /// Its text.
+    text: String,
+}
+
+impl Scenario {
+    /// Something to say about a place of the scenario, which is shown in its file.
+    pub fn at(&self, place: &Place, message: &str) -> ScenarioError {
+        let span = Source::new(&self.text).span_of(place);
+        ScenarioError::new(&self.name, &self.text, span, message)
+    }
 }
 
 /// Reads a scenario from the text of a file; `name` is the file's name in messages.
@@ -56,7 +68,12 @@ pub fn parse(name: &str, text: &str) -> Result<Scenario, ScenarioError> {
     let workload: Workload =
         toml::from_str(text).map_err(|error| unreadable(name, text, &error))?;
     let program = Program::compile(&workload).map_err(|error| impossible(name, text, &error))?;
-    Ok(Scenario { workload, program })
+    Ok(Scenario {
+        workload,
+        program,
+        name: name.to_owned(),
+        text: text.to_owned(),
+    })
 }
 
 /// Reads a scenario from the bytes of a file.

@@ -11,6 +11,7 @@
 //! | [`explain`] | why a recording does not conform: broken rules, and what would decide |
 //! | [`experiment`] | which scenario tells two kernels apart |
 //! | [`questions`] | experiments for the open questions |
+//! | [`shrink`] | a smaller workload with the same failure |
 //! | [`verify`] | does an implementation do what the model says? |
 //! | [`drive`] | the model as a service for other programs |
 //! | `command` | the `iocp` command (feature `command`) |
@@ -29,6 +30,7 @@ pub mod matrix;
 pub mod near;
 pub mod questions;
 pub mod recordings;
+pub mod shrink;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 pub mod verify;

@@ -79,6 +79,13 @@ impl fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
+impl RunError {
+    /// What stopped a search of the program.
+    pub fn of_step(program: &Program, error: StepError) -> Self {
+        describe(program, None, error)
+    }
+}
+
 /// Watches a run: programs, the kernel, and time.
 pub trait RunWatch: Watch {
     /// A step begins at this time.

@@ -199,7 +199,14 @@ fn the_model_depends_on_next_to_nothing() {
 
 #[test]
 fn the_command_is_a_feature() {
-    let only_for_the_command = ["clap", "clap_complete", "miette"];
+    let only_for_the_command = [
+        "clap",
+        "clap_complete",
+        "ctrlc",
+        "indicatif",
+        "miette",
+        "procfs",
+    ];
     for package in ["model", "traces", "scheduler", "scenarios"] {
         for (section, name, line) in dependencies(package) {
             if only_for_the_command.contains(&name.as_str()) && section == "dependencies" {

@@ -9,12 +9,13 @@ use iocp_model::{Call, Kernel, Observer, Profile, Returned, ThreadId, ThreadStat
 use iocp_scheduler::{
     End, Op, Program, Run, RunError, State, Watch,
     expect::{self, Collector, Failure},
+    explore::{self, Violation},
     program::CallOp,
     run::{Options, RunWatch},
-    strategy::{Pct, Random, Recorded, RoundRobin, Schedule, Strategy},
+    strategy::{Answer, Pace, Pct, Random, Recorded, RoundRobin, Schedule, Strategy},
     trace::{Tracer, header},
 };
-use iocp_traces::{Event, Header, Trace, columns};
+use iocp_traces::{Clock, Event, Header, Trace, columns};
 use std::{
     fs::File,
     io::{BufWriter, Write},
@@ -41,7 +42,7 @@ pub(super) struct Arguments {
     /// Who chooses what happens next.
     #[arg(long, value_enum, default_value_t = Strategies::Random)]
     strategy: Strategies,
-    /// Replay this schedule instead (one that --save-schedule wrote).
+    /// Replay this schedule instead (one that --save-schedule or `iocp explore --schedule` wrote).
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "strategy", "jitter", "profile"])]
     replay: Option<PathBuf>,
     /// Write the schedule to this file.
@@ -116,6 +117,9 @@ struct Report {
     steps: u64,
     now_ns: u64,
     failures: Vec<Failure>,
+    /// What a schedule of the explorer breaks.
+    violation: Option<Violation>,
+    untimed: bool,
     waiting: Vec<String>,
     again: String,
     kernel: Kernel,
@@ -148,10 +152,17 @@ pub(super) fn run(arguments: &Arguments) -> Result {
     } else {
         arguments.strategy.name()
     };
-    let header = header(program, &kernel.to_string(), name, arguments.seed);
+    let mut header = header(program, &kernel.to_string(), name, arguments.seed);
+    let untimed = replayed
+        .as_ref()
+        .filter(|schedule| schedule.clock == Pace::None);
+    if untimed.is_some() {
+        header.clock = Clock::Steps;
+    }
     let options = Options {
         most_steps: arguments.most_steps,
         jitter_percent,
+        untimed: untimed.is_some(),
     };
     let mut run = Run::new(
         program,
@@ -165,7 +176,11 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         tracer: Tracer::new(program, sink, true),
         collector: Collector::new(program),
     };
-    let end = match run.finish(&mut watch) {
+    let ran = match untimed {
+        None => run.finish(&mut watch),
+        Some(schedule) => finish_schedule(&mut run, &mut watch, schedule, program),
+    };
+    let end = match ran {
         Ok(end) => end,
         Err(error @ RunError::Bug(_)) => panic!("{error}"),
         Err(error) => return Err(Problem::new(error)),
@@ -196,6 +211,10 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         let schedule = Schedule::new(program, &profile, jitter_percent, &strategy.steps);
         save_schedule(path, &schedule)?;
     }
+    let violation = match untimed {
+        None => None,
+        Some(_) => broken(program, kernel, &strategy.steps)?,
+    };
     let (events, count) = sink.finish()?;
     let report = Report {
         header,
@@ -205,6 +224,8 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         steps,
         now_ns,
         failures,
+        violation,
+        untimed: untimed.is_some(),
         waiting,
         again: again(arguments, kernel),
         kernel,
@@ -213,15 +234,47 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         Format::Human => report.human(program, arguments)?,
         Format::Json => print_json(&report.json(arguments))?,
     }
-    Ok(match end {
-        End::OutOfSteps if report.failures.is_empty() => Exit::NoVerdict,
-        _ if report.failures.is_empty() => Exit::Holds,
-        _ => Exit::Violated,
+    Ok(match report.verdict() {
+        "holds" => Exit::Holds,
+        "violated" => Exit::Violated,
+        _ => Exit::NoVerdict,
     })
 }
 
+/// Takes the steps of a schedule that knows no time. It may end before the program does.
+fn finish_schedule<S: Strategy>(
+    run: &mut Run<'_, S>,
+    watch: &mut impl RunWatch,
+    schedule: &Schedule,
+    program: &Program,
+) -> std::result::Result<End, RunError> {
+    for _ in &schedule.steps {
+        if !run.step(watch)? {
+            break;
+        }
+    }
+    let mut choices = Vec::new();
+    run.state().choices(program, &mut choices);
+    if choices.is_empty() {
+        run.finish(watch)
+    } else {
+        Ok(End::OutOfSteps)
+    }
+}
+
+/// What the schedule breaks of what the explorer looks after.
+fn broken(program: &Program, kernel: Kernel, steps: &[Answer]) -> Result<Option<Violation>> {
+    let choices = steps.iter().filter_map(|step| match step {
+        Answer::Choice(choice) => Some(*choice),
+        Answer::Value(_) => None,
+    });
+    let choices: Vec<_> = choices.collect();
+    explore::violation(program, kernel, &choices)
+        .map_err(|error| Problem::new(RunError::of_step(program, error)))
+}
+
 /// A word for a shell: in quotes if it needs them.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./\\:+,=@%".contains(c);
     match word {
         _ if word.starts_with('-') => format!("./{word}"),
@@ -256,7 +309,7 @@ fn read_schedule(path: &Path, program: &Program) -> Result<Schedule> {
     let bytes = read_at_most(path, MOST_SCHEDULE_BYTES)?;
     let schedule: Schedule = serde_json::from_slice(&bytes).map_err(|error| {
         Problem::new(format!(
-            "{} is not a schedule: {error}. --save-schedule writes one.",
+            "{} is not a schedule: {error}. --save-schedule and `iocp explore --schedule` write one.",
             path.display()
         ))
     })?;
@@ -280,7 +333,7 @@ fn read_schedule(path: &Path, program: &Program) -> Result<Schedule> {
     Ok(schedule)
 }
 
-fn save_schedule(path: &Path, schedule: &Schedule) -> Result<()> {
+pub(super) fn save_schedule(path: &Path, schedule: &Schedule) -> Result<()> {
     let write = || {
         let mut out = BufWriter::new(File::create(path)?);
         serde_json::to_writer_pretty(&mut out, schedule)?;
@@ -456,6 +509,7 @@ impl RunWatch for Both<'_> {
 impl Report {
     fn verdict(&self) -> &'static str {
         match self.end {
+            _ if self.violation.is_some() => "violated",
             End::OutOfSteps if self.failures.is_empty() => "no-verdict",
             _ if self.failures.is_empty() => "holds",
             _ => "violated",
@@ -489,26 +543,30 @@ impl Report {
             )?;
         }
         writeln!(out)?;
-        let time = moment(self.now_ns);
-        let steps = self.steps;
+        let after = if self.untimed {
+            format!("after {}", super::counted(self.steps as usize, "step"))
+        } else {
+            format!("after {} steps, at {}", self.steps, moment(self.now_ns))
+        };
         match self.end {
-            End::Finished => writeln!(out, "All threads ended, after {steps} steps, at {time}.")?,
+            End::Finished => writeln!(out, "All threads ended, {after}.")?,
             End::Settled => {
                 writeln!(
                     out,
-                    "Nothing more can happen, after {steps} steps, at {time}: {}.",
+                    "Nothing more can happen, {after}: {}.",
                     self.waiting.join("; ")
                 )?;
             }
+            End::OutOfSteps if self.untimed => writeln!(
+                out,
+                "The schedule ends here, {after}; the program can go on."
+            )?,
             End::OutOfSteps => {
                 let verdict = match self.failures.is_empty() {
                     true => "No verdict: stopped",
                     false => "Stopped",
                 };
-                writeln!(
-                    out,
-                    "{verdict} after {steps} steps, at {time}. --most-steps N allows more."
-                )?;
+                writeln!(out, "{verdict} {after}. --most-steps N allows more.")?;
             }
         }
         let checked = workload
@@ -529,6 +587,13 @@ impl Report {
                 }
             }
         }
+        match &self.violation {
+            Some(violation) => writeln!(out, "Violated: {violation}.")?,
+            None if self.untimed && self.end == End::OutOfSteps => {
+                writeln!(out, "No verdict: the schedule breaks no property so far.")?;
+            }
+            None => {}
+        }
         writeln!(out, "Again: {}", self.again)?;
         Ok(out.flush()?)
     }
@@ -548,6 +613,7 @@ impl Report {
             "time_ns": self.now_ns,
             "waiting": self.waiting,
             "failures": self.failures.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "violation": self.violation.as_ref().map(ToString::to_string),
             "events": self.count,
             "trace": self.events,
             "again": self.again,

@@ -1,0 +1,271 @@
+//! `iocp explore`: all schedules of a scenario.
+//!
+//! Here are the arguments and the way through them. `watch` shows how far a search is and stops it,
+//! `report` says what it found, `counterexample` shows the schedule that breaks a property.
+
+mod counterexample;
+mod report;
+mod shrink;
+mod watch;
+
+use super::{Exit, Format, Kernels, Problem, Result, find_scenario, output, print_json, run};
+use crate::{catalogue, file::Scenario};
+use bytesize::ByteSize;
+use clap::Args;
+use counterexample::Shown;
+use humantime::Duration;
+use iocp_model::{Kernel, Profile};
+use iocp_scheduler::{
+    RunError,
+    explore::{self, Options, Reductions, Verdict},
+    strategy::Schedule,
+};
+use report::Explored;
+use std::{
+    num::NonZeroUsize,
+    path::PathBuf,
+    thread::available_parallelism,
+    time::Instant,
+};
+use watch::Watch;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The scenarios: files, or names in the catalogue.
+    #[arg(required_unless_present = "all")]
+    scenarios: Vec<String>,
+    /// All scenarios of the catalogue.
+    #[arg(long, conflicts_with = "scenarios")]
+    all: bool,
+    /// The kernel that the model is to be: a profile, and behind it, with commas, rules to break
+    /// (`windows-10-1607+,no-limit`; `iocp rules --mutants` lists them).
+    #[arg(long, default_value = Profile::WINDOWS_10_1607.name, value_parser = Kernels)]
+    profile: Kernel,
+    /// How many threads search; without it, one for each processor. The result is the same.
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// Leave nothing out: visit every state, take every step.
+    #[arg(long)]
+    no_reduction: bool,
+    /// Of steps that commute, take the other order too.
+    #[arg(long)]
+    no_partial_order: bool,
+    /// Tell threads with the same program from one another.
+    #[arg(long)]
+    no_symmetry: bool,
+    /// Tell packets from one another that no thread tells from one another.
+    #[arg(long)]
+    no_packets: bool,
+    /// Stop after so many states.
+    #[arg(long, value_name = "STATES")]
+    most_states: Option<u64>,
+    /// Follow no schedule for longer than so many steps.
+    #[arg(long, value_name = "STEPS")]
+    most_depth: Option<usize>,
+    /// Stop when the search needs about so much memory: 4GiB, 500MB.
+    #[arg(long, value_name = "SIZE", default_value_t = ByteSize::gib(4))]
+    memory: ByteSize,
+    /// Stop after so much time: 10m, 90s.
+    #[arg(long, value_name = "TIME")]
+    time: Option<Duration>,
+    /// Write the schedule that breaks a property to this file, for `iocp run --replay`.
+    #[arg(long, value_name = "FILE")]
+    schedule: Option<PathBuf>,
+    /// Make the scenario smaller as long as it breaks the same property.
+    #[arg(long)]
+    shrink: bool,
+    /// Write the smaller scenario to this file.
+    #[arg(long, value_name = "FILE", requires = "shrink")]
+    output: Option<PathBuf>,
+    /// Say nothing on standard error of how far the search is.
+    #[arg(long)]
+    quiet: bool,
+    /// Use ASCII characters only.
+    #[arg(long)]
+    ascii: bool,
+    /// The format of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+impl Arguments {
+    fn options(&self) -> Options {
+        let processors = || available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let on = |no: bool| !no && !self.no_reduction;
+        let most = Options::default();
+        Options {
+            threads: self.threads.unwrap_or_else(processors).get(),
+            most_states: self.most_states.unwrap_or(most.most_states),
+            most_depth: self.most_depth.unwrap_or(most.most_depth),
+            memory: self.memory.as_u64(),
+            reductions: Reductions {
+                partial_order: on(self.no_partial_order),
+                symmetry: on(self.no_symmetry),
+                packets: on(self.no_packets),
+            },
+            ..most
+        }
+    }
+
+    /// The command that does the same again.
+    fn again(&self, scenario: &str) -> String {
+        let mut again = format!("iocp explore {}", run::quoted(scenario));
+        if self.profile != Kernel::default() {
+            again += &format!(" --profile {}", self.profile);
+        }
+        let switches = [
+            (self.no_reduction, "--no-reduction"),
+            (self.no_partial_order, "--no-partial-order"),
+            (self.no_symmetry, "--no-symmetry"),
+            (self.no_packets, "--no-packets"),
+        ];
+        for (_, switch) in switches.iter().filter(|(on, _)| *on) {
+            again += &format!(" {switch}");
+        }
+        if let Some(states) = self.most_states {
+            again += &format!(" --most-states {states}");
+        }
+        if let Some(steps) = self.most_depth {
+            again += &format!(" --most-depth {steps}");
+        }
+        again
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result {
+    let names: Vec<&str> = if arguments.all {
+        catalogue::all().iter().map(|entry| entry.name).collect()
+    } else {
+        arguments.scenarios.iter().map(String::as_str).collect()
+    };
+    if names.len() > 1 && (arguments.schedule.is_some() || arguments.shrink) {
+        return Err(Problem::new(
+            "--schedule and --shrink are for one scenario: name one",
+        ));
+    }
+    // What is wrong with the last is said before the first is searched.
+    let scenarios = names.iter().map(|name| find_scenario(name));
+    let scenarios = scenarios.collect::<Result<Vec<_>>>()?;
+    let watch = Watch::new(arguments.quiet, arguments.time.map(Into::into));
+    if let ([scenario], [name]) = (&scenarios[..], &names[..]) {
+        return one(arguments, scenario, name, &watch);
+    }
+    several(arguments, &scenarios, &names, &watch)
+}
+
+/// Searches one scenario, and says everything about it.
+fn one(arguments: &Arguments, scenario: &Scenario, name: &str, watch: &Watch) -> Result {
+    let explored = search(arguments, scenario, name, watch)?;
+    let smaller = match (&explored.report.verdict, arguments.shrink) {
+        (Verdict::Violated(counterexample), true) => {
+            Some(shrink::shrink(arguments, scenario, counterexample, watch)?)
+        }
+        _ => None,
+    };
+    if let Verdict::Violated(counterexample) = &explored.report.verdict
+        && let Some(path) = &arguments.schedule
+    {
+        let profile = arguments.profile.to_string();
+        let schedule = Schedule::untimed(&scenario.program, &profile, &counterexample.schedule);
+        run::save_schedule(path, &schedule)?;
+    }
+    let shown = Shown::of(scenario, arguments.profile, &explored.report.verdict)?;
+    match arguments.format {
+        Format::Human => {
+            let mut out = output();
+            explored.human(&mut out, scenario, arguments, shown.as_ref())?;
+            if let Some(smaller) = &smaller {
+                smaller.human(&mut out, arguments)?;
+            }
+            std::io::Write::flush(&mut out)?;
+        }
+        Format::Json => {
+            let mut json = explored.json(scenario, arguments, shown.as_ref());
+            if let Some(smaller) = &smaller {
+                json["smaller"] = smaller.json();
+            }
+            print_json(&json)?;
+        }
+    }
+    Ok(explored.exit())
+}
+
+/// Searches scenarios one after the other: a line for each.
+fn several(
+    arguments: &Arguments,
+    scenarios: &[Scenario],
+    names: &[&str],
+    watch: &Watch,
+) -> Result {
+    let mut all = Vec::new();
+    let mut json = Vec::new();
+    for (scenario, name) in scenarios.iter().zip(names) {
+        let explored = search(arguments, scenario, name, watch)?;
+        match arguments.format {
+            Format::Human => {
+                let mut out = output();
+                if all.is_empty() {
+                    report::head(&mut out)?;
+                }
+                explored.line(&mut out)?;
+                std::io::Write::flush(&mut out)?;
+            }
+            Format::Json => {
+                let shown = Shown::of(scenario, arguments.profile, &explored.report.verdict)?;
+                json.push(explored.json(scenario, arguments, shown.as_ref()));
+            }
+        }
+        all.push(explored);
+        if watch.is_interrupted() {
+            break;
+        }
+    }
+    match arguments.format {
+        Format::Human => {
+            let mut out = output();
+            report::summary(&mut out, &all, scenarios.len())?;
+            std::io::Write::flush(&mut out)?;
+        }
+        Format::Json => print_json(&json.into())?,
+    }
+    let rank = |exit: &Exit| [Exit::Holds, Exit::NoVerdict, Exit::Violated]
+        .iter()
+        .position(|known| known == exit);
+    let cut = (all.len() < scenarios.len()).then_some(Exit::NoVerdict);
+    let exits = all.iter().map(Explored::exit).chain(cut);
+    Ok(exits.max_by_key(rank).unwrap_or(Exit::Holds))
+}
+
+/// Searches one scenario.
+fn search(
+    arguments: &Arguments,
+    scenario: &Scenario,
+    name: &str,
+    watch: &Watch,
+) -> Result<Explored> {
+    let program = &scenario.program;
+    watch.begin(&program.workload.name);
+    let begin = Instant::now();
+    let report = explore::explore(
+        program,
+        arguments.profile,
+        &arguments.options(),
+        &|progress| watch.goes_on(progress),
+    )
+    .map_err(|error| match RunError::of_step(program, error) {
+        RunError::Bug(message) => panic!("{message}"),
+        error => Problem::new(error),
+    })?;
+    let elapsed = begin.elapsed();
+    watch.end();
+    Ok(Explored {
+        name: program.workload.name.clone(),
+        kernel: arguments.profile,
+        report,
+        elapsed,
+        stopped: watch.stopped(),
+        looked_for_shortest: watch.looked_for_shortest(),
+        peak_memory: report::peak_memory(),
+        again: arguments.again(name),
+    })
+}

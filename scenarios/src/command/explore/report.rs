@@ -1,0 +1,367 @@
+//! What a search found, for people and for programs.
+
+use super::{Arguments, Exit, counterexample::Shown, watch::Stopped};
+use crate::file::Scenario;
+use bytesize::ByteSize;
+use iocp_model::Kernel;
+use iocp_scheduler::{
+    expect::{self, When},
+    explore::{Limit, Report, Verdict},
+    strategy::Schedule,
+};
+use serde_json::json;
+use std::{
+    io::{Result, Write},
+    time::Duration,
+};
+
+/// A scenario that was searched.
+pub(super) struct Explored {
+    pub(super) name: String,
+    pub(super) kernel: Kernel,
+    pub(super) report: Report,
+    pub(super) elapsed: Duration,
+    /// What stopped it from outside, if anything did.
+    pub(super) stopped: Option<Stopped>,
+    /// A violation had been found, and the shortest schedule was looked for.
+    pub(super) looked_for_shortest: bool,
+    /// The most memory that the process has ever had, if the system tells.
+    pub(super) peak_memory: Option<u64>,
+    pub(super) again: String,
+}
+
+/// The most memory that this process has ever had, if the system tells.
+pub(super) fn peak_memory() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        let status = procfs::process::Process::myself().ok()?.status().ok()?;
+        Some(status.vmhwm? * 1024)
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
+/// "13,005".
+pub(super) fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// "3.4 GiB".
+pub(super) fn bytes(bytes: u64) -> String {
+    ByteSize::b(bytes).display().iec().to_string()
+}
+
+/// "1 end", "2 ends".
+fn several(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", number(count))
+}
+
+impl Explored {
+    pub(super) fn exit(&self) -> Exit {
+        match self.report.verdict {
+            Verdict::Holds => Exit::Holds,
+            Verdict::Violated(_) => Exit::Violated,
+            Verdict::Unknown(_) => Exit::NoVerdict,
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self.report.verdict {
+            Verdict::Holds => "holds",
+            Verdict::Violated(_) => "violated",
+            Verdict::Unknown(_) => "no-verdict",
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.elapsed.as_secs_f64()
+    }
+
+    fn states_per_second(&self) -> f64 {
+        self.report.states as f64 / self.seconds().max(1e-9)
+    }
+
+    /// What the limit is called, and how to raise it.
+    fn limit(&self, arguments: &Arguments) -> Option<(&'static str, String)> {
+        let Verdict::Unknown(limit) = self.report.verdict else {
+            return None;
+        };
+        Some(match (self.stopped, limit) {
+            (Some(Stopped::Interrupted), _) => (
+                "stopped",
+                "it was stopped with Ctrl-C. Let it go on for longer".to_owned(),
+            ),
+            (Some(Stopped::Time), _) => (
+                "time",
+                match &arguments.time {
+                    Some(time) => format!("the {time} were over. --time TIME allows more"),
+                    None => "the time was over. --time TIME allows more".to_owned(),
+                },
+            ),
+            (None, Limit::States) => (
+                "states",
+                "it has visited as many states as it may. --most-states STATES allows more"
+                    .to_owned(),
+            ),
+            (None, Limit::Depth) => (
+                "depth",
+                "there are longer schedules than it may follow. --most-depth STEPS allows more"
+                    .to_owned(),
+            ),
+            (None, Limit::Memory) => (
+                "memory",
+                format!(
+                    "it needs more memory than the {} that it may have. --memory SIZE allows more",
+                    bytes(arguments.memory.as_u64())
+                ),
+            ),
+            (None, Limit::Stopped) => ("stopped", "it was stopped".to_owned()),
+        })
+    }
+
+    /// The properties that were looked after.
+    fn properties(&self, scenario: &Scenario) -> Vec<String> {
+        let mut properties = Vec::new();
+        if self.kernel.mutants.iter().next().is_none() {
+            properties.push("the invariants of the model".to_owned());
+        }
+        properties.push("no packet delivered twice".to_owned());
+        properties.push("no deadlock".to_owned());
+        let expect = scenario.workload.expect.iter();
+        let expect: Vec<_> = expect
+            .filter(|expectation| expect::applies(expectation, self.kernel.profile.name))
+            .collect();
+        let always = expect
+            .iter()
+            .filter(|expectation| expect::when(expectation) == When::Always)
+            .count();
+        if !expect.is_empty() {
+            let mut text = several(expect.len() as u64, "expectation");
+            if always > 0 {
+                text += &format!(", {always} of them after every step");
+            }
+            properties.push(text);
+        }
+        properties
+    }
+
+    /// Everything about it.
+    pub(super) fn human(
+        &self,
+        out: &mut impl Write,
+        scenario: &Scenario,
+        arguments: &Arguments,
+        shown: Option<&Shown>,
+    ) -> Result<()> {
+        let Self { report, kernel, .. } = self;
+        match scenario.workload.title.as_str() {
+            "" => writeln!(out, "{}", self.name)?,
+            title => writeln!(out, "{}: {title}", self.name)?,
+        }
+        writeln!(out)?;
+        if let Some(shown) = shown {
+            shown.human(out, scenario, arguments.ascii)?;
+        }
+        let width = super::super::terminal_width();
+        let mut item = |name: &str, text: &str| {
+            const INDENT: usize = 12;
+            let text = super::super::wrapped(text, width.saturating_sub(INDENT), INDENT);
+            writeln!(out, "{name:<INDENT$}{text}")
+        };
+        item("kernel", &kernel.to_string())?;
+        item("searched", &self.searched())?;
+        item("needed", &self.needed())?;
+        item("checked", &self.properties(scenario).join("; "))?;
+        item(
+            "reductions",
+            &match report.reductions[..] {
+                [] => "none".to_owned(),
+                _ => report.reductions.join(", "),
+            },
+        )?;
+        for (name, why) in &report.refused {
+            item("refused", &format!("{name}: {why}"))?;
+        }
+        if let Some(digest) = report.digest {
+            item("digest", &format!("{digest:016x}"))?;
+        }
+        writeln!(out)?;
+        match &report.verdict {
+            Verdict::Holds => writeln!(out, "Holds: no schedule breaks any of these properties.")?,
+            Verdict::Violated(counterexample) => {
+                writeln!(out, "Violated: {}", sentence(&counterexample.violation.to_string()))?;
+            }
+            Verdict::Unknown(_) => {
+                let (_, why) = self.limit(arguments).unwrap_or_default();
+                writeln!(out, "No verdict: {why}.")?;
+                if self.looked_for_shortest {
+                    writeln!(
+                        out,
+                        "A property is broken in some schedule; the shortest one was not found yet."
+                    )?;
+                } else {
+                    writeln!(out, "What it has seen so far breaks no property.")?;
+                }
+            }
+        }
+        if let Some(path) = &arguments.schedule
+            && shown.is_some()
+        {
+            let scenario = super::run::quoted(&arguments.scenarios[0]);
+            let path = super::run::quoted(&path.display().to_string());
+            writeln!(out, "Replay: iocp run {scenario} --replay {path}")?;
+        }
+        writeln!(out, "Again: {}", self.again)
+    }
+
+    fn searched(&self) -> String {
+        let report = &self.report;
+        [
+            several(report.states, "state"),
+            several(report.transitions, "transition"),
+            format!("depth {}", report.depth),
+            several(report.ends, "end"),
+        ]
+        .join(", ")
+    }
+
+    fn needed(&self) -> String {
+        let memory = match self.peak_memory {
+            Some(peak) => bytes(peak),
+            None => format!("about {}", bytes(self.report.memory)),
+        };
+        format!(
+            "{:.2} s, {} states a second, {memory} of memory, {:.1} bytes a state",
+            self.seconds(),
+            number(self.states_per_second() as u64),
+            self.report.visited_memory as f64 / self.report.states.max(1) as f64,
+        )
+    }
+
+    /// A line of a list.
+    pub(super) fn line(&self, out: &mut impl Write) -> Result<()> {
+        let report = &self.report;
+        let digest = report.digest.map(|digest| format!("{digest:016x}"));
+        let mut line = format!(
+            "{:<36}  {:<10}  {:>13}  {:>13}  {:>5}  {:>8.2}  {}",
+            self.name,
+            self.word(),
+            number(report.states),
+            number(report.transitions),
+            report.depth,
+            self.seconds(),
+            digest.as_deref().unwrap_or(""),
+        );
+        if let Verdict::Violated(counterexample) = &report.verdict {
+            line += &counterexample.violation.to_string();
+        }
+        writeln!(out, "{}", line.trim_end())
+    }
+
+    pub(super) fn json(
+        &self,
+        scenario: &Scenario,
+        arguments: &Arguments,
+        shown: Option<&Shown>,
+    ) -> serde_json::Value {
+        let report = &self.report;
+        let counterexample = match &report.verdict {
+            Verdict::Violated(counterexample) => {
+                let schedule = Schedule::untimed(
+                    &scenario.program,
+                    &self.kernel.to_string(),
+                    &counterexample.schedule,
+                );
+                json!({
+                    "violation": {
+                        "kind": counterexample.violation.kind(),
+                        "message": counterexample.violation.to_string(),
+                    },
+                    "schedule": schedule.steps,
+                    "point_of_no_return": counterexample.point_of_no_return,
+                    "trace": shown.map(|shown| &shown.trace.events),
+                })
+            }
+            _ => serde_json::Value::Null,
+        };
+        let limit = self.limit(arguments);
+        let refused: Vec<_> = report
+            .refused
+            .iter()
+            .map(|(reduction, why)| json!({ "reduction": reduction, "why": why }))
+            .collect();
+        json!({
+            "scenario": self.name,
+            "profile": self.kernel.to_string(),
+            "verdict": self.word(),
+            "states": report.states,
+            "transitions": report.transitions,
+            "depth": report.depth,
+            "ends": report.ends,
+            "seconds": self.seconds(),
+            "states_per_second": self.states_per_second(),
+            "peak_memory_bytes": self.peak_memory.unwrap_or(report.memory),
+            "peak_memory_of": if self.peak_memory.is_some() { "process" } else { "search, roughly" },
+            "visited_bytes": report.visited_memory,
+            "digest": report.digest.map(|digest| format!("{digest:016x}")),
+            "checked": self.properties(scenario),
+            "reductions": report.reductions,
+            "refused": refused,
+            "limit": limit.as_ref().map(|(name, _)| name),
+            "limit_message": limit.as_ref().map(|(_, why)| why),
+            "counterexample": counterexample,
+            "again": self.again,
+        })
+    }
+}
+
+/// A message with a full stop at its end.
+fn sentence(message: &str) -> String {
+    if message.ends_with(['.', '?', '!']) {
+        message.to_owned()
+    } else {
+        format!("{message}.")
+    }
+}
+
+/// Over the lines of a list.
+pub(super) fn head(out: &mut impl Write) -> Result<()> {
+    writeln!(
+        out,
+        "{:<36}  {:<10}  {:>13}  {:>13}  {:>5}  {:>8}",
+        "scenario", "verdict", "states", "transitions", "depth", "seconds"
+    )
+}
+
+/// Under the lines of a list.
+pub(super) fn summary(out: &mut impl Write, all: &[Explored], asked: usize) -> Result<()> {
+    let count = |exit| all.iter().filter(|explored| explored.exit() == exit).count();
+    let mut parts = vec![format!("{} hold", count(Exit::Holds))];
+    if count(Exit::Violated) > 0 {
+        parts.push(format!("{} violated", count(Exit::Violated)));
+    }
+    if count(Exit::NoVerdict) > 0 {
+        parts.push(format!("{} without a verdict", count(Exit::NoVerdict)));
+    }
+    if all.len() < asked {
+        parts.push(format!("{} not searched", asked - all.len()));
+    }
+    writeln!(out)?;
+    writeln!(
+        out,
+        "{}: {}. {} states, {:.1} s.",
+        super::super::counted(asked, "scenario"),
+        parts.join(", "),
+        number(all.iter().map(|explored| explored.report.states).sum()),
+        all.iter().map(Explored::seconds).sum::<f64>(),
+    )
+}
