@@ -132,7 +132,9 @@ fn add(value: &Value, path: &mut Vec<Segment>, cuts: &mut Vec<Cut>) {
         Value::Object(map) => {
             for (key, inner) in map {
                 path.push(Segment::Key(key.clone()));
-                let count = inner.as_u64().filter(|_| key == "copies" || key == "repeat");
+                let count = inner
+                    .as_u64()
+                    .filter(|_| key == "copies" || key == "repeat");
                 if let Some(count) = count {
                     let mut fewer = vec![1, count / 2, count.saturating_sub(1)];
                     fewer.retain(|fewer| (1..count).contains(fewer));

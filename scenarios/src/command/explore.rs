@@ -8,25 +8,22 @@ mod report;
 mod shrink;
 mod watch;
 
+pub(super) use report::sentence;
+
 use super::{Exit, Format, Kernels, Problem, Result, find_scenario, output, print_json, run};
 use crate::{catalogue, file::Scenario};
 use bytesize::ByteSize;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use counterexample::Shown;
 use humantime::Duration;
 use iocp_model::{Kernel, Profile};
 use iocp_scheduler::{
     RunError,
-    explore::{self, Options, Reductions, Verdict},
+    explore::{self, Options, Reductions, Storage, Verdict},
     strategy::Schedule,
 };
 use report::Explored;
-use std::{
-    num::NonZeroUsize,
-    path::PathBuf,
-    thread::available_parallelism,
-    time::Instant,
-};
+use std::{num::NonZeroUsize, path::PathBuf, thread::available_parallelism, time::Instant};
 use watch::Watch;
 
 #[derive(Args)]
@@ -42,8 +39,8 @@ pub(super) struct Arguments {
     #[arg(long, default_value = Profile::WINDOWS_10_1607.name, value_parser = Kernels)]
     profile: Kernel,
     /// How many threads search; without it, one for each processor. The result is the same.
-    #[arg(long, value_name = "N")]
-    threads: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
     /// Leave nothing out: visit every state, take every step.
     #[arg(long)]
     no_reduction: bool,
@@ -56,6 +53,12 @@ pub(super) struct Arguments {
     /// Tell packets from one another that no thread tells from one another.
     #[arg(long)]
     no_packets: bool,
+    /// Do not mind a thread that has work and can never go on.
+    #[arg(long)]
+    allow_deadlock: bool,
+    /// How visited states are kept.
+    #[arg(long, value_enum, default_value_t = Storages::Exact)]
+    storage: Storages,
     /// Stop after so many states.
     #[arg(long, value_name = "STATES")]
     most_states: Option<u64>,
@@ -63,10 +66,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "STEPS")]
     most_depth: Option<usize>,
     /// Stop when the search needs about so much memory: 4GiB, 500MB.
-    #[arg(long, value_name = "SIZE", default_value_t = ByteSize::gib(4))]
+    #[arg(long, value_name = "SIZE", default_value_t = MEMORY, value_parser = size)]
     memory: ByteSize,
     /// Stop after so much time: 10m, 90s.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     time: Option<Duration>,
     /// Write the schedule that breaks a property to this file, for `iocp run --replay`.
     #[arg(long, value_name = "FILE")]
@@ -88,13 +91,37 @@ pub(super) struct Arguments {
     format: Format,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Storages {
+    /// As they are: no state is taken for another.
+    Exact,
+    /// As 63 bits of a hash: less memory, and a state may be taken for another; the verdict says
+    /// how likely that is.
+    Compact,
+    /// As three bits in a field of half the memory: for far more states, and far less certain.
+    Bitstate,
+}
+
+/// The most memory, if nobody says otherwise.
+const MEMORY: ByteSize = ByteSize::gib(4);
+
+fn size(text: &str) -> std::result::Result<ByteSize, String> {
+    let says = "write a number and a unit, as in 4GiB or 500MB";
+    text.parse().map_err(|_| says.to_owned())
+}
+
+fn time(text: &str) -> std::result::Result<Duration, String> {
+    let says = "write a number and a unit, as in 10m or 1h 30m";
+    text.parse().map_err(|_| says.to_owned())
+}
+
 impl Arguments {
     fn options(&self) -> Options {
-        let processors = || available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let processors = || available_parallelism().map_or(1, NonZeroUsize::get);
         let on = |no: bool| !no && !self.no_reduction;
         let most = Options::default();
         Options {
-            threads: self.threads.unwrap_or_else(processors).get(),
+            threads: self.threads.map_or_else(processors, usize::from),
             most_states: self.most_states.unwrap_or(most.most_states),
             most_depth: self.most_depth.unwrap_or(most.most_depth),
             memory: self.memory.as_u64(),
@@ -102,6 +129,14 @@ impl Arguments {
                 partial_order: on(self.no_partial_order),
                 symmetry: on(self.no_symmetry),
                 packets: on(self.no_packets),
+            },
+            deadlocks: !self.allow_deadlock,
+            storage: match self.storage {
+                Storages::Exact => Storage::Exact,
+                Storages::Compact => Storage::Compact,
+                Storages::Bitstate => Storage::Bitstate {
+                    bytes: self.memory.as_u64() / 2,
+                },
             },
             ..most
         }
@@ -118,6 +153,9 @@ impl Arguments {
             (self.no_partial_order, "--no-partial-order"),
             (self.no_symmetry, "--no-symmetry"),
             (self.no_packets, "--no-packets"),
+            (self.allow_deadlock, "--allow-deadlock"),
+            (self.storage == Storages::Compact, "--storage compact"),
+            (self.storage == Storages::Bitstate, "--storage bitstate"),
         ];
         for (_, switch) in switches.iter().filter(|(on, _)| *on) {
             again += &format!(" {switch}");
@@ -127,6 +165,12 @@ impl Arguments {
         }
         if let Some(steps) = self.most_depth {
             again += &format!(" --most-depth {steps}");
+        }
+        if self.memory != MEMORY {
+            again += &format!(" --memory {}B", self.memory.as_u64());
+        }
+        if let Some(time) = &self.time {
+            again += &format!(" --time {}", run::quoted(&time.to_string()));
         }
         again
     }
@@ -191,12 +235,7 @@ fn one(arguments: &Arguments, scenario: &Scenario, name: &str, watch: &Watch) ->
 }
 
 /// Searches scenarios one after the other: a line for each.
-fn several(
-    arguments: &Arguments,
-    scenarios: &[Scenario],
-    names: &[&str],
-    watch: &Watch,
-) -> Result {
+fn several(arguments: &Arguments, scenarios: &[Scenario], names: &[&str], watch: &Watch) -> Result {
     let mut all = Vec::new();
     let mut json = Vec::new();
     for (scenario, name) in scenarios.iter().zip(names) {
@@ -228,9 +267,11 @@ fn several(
         }
         Format::Json => print_json(&json.into())?,
     }
-    let rank = |exit: &Exit| [Exit::Holds, Exit::NoVerdict, Exit::Violated]
-        .iter()
-        .position(|known| known == exit);
+    let rank = |exit: &Exit| {
+        [Exit::Holds, Exit::NoVerdict, Exit::Violated]
+            .iter()
+            .position(|known| known == exit)
+    };
     let cut = (all.len() < scenarios.len()).then_some(Exit::NoVerdict);
     let exits = all.iter().map(Explored::exit).chain(cut);
     Ok(exits.max_by_key(rank).unwrap_or(Exit::Holds))
@@ -244,7 +285,7 @@ fn search(
     watch: &Watch,
 ) -> Result<Explored> {
     let program = &scenario.program;
-    watch.begin(&program.workload.name);
+    watch.begin(name);
     let begin = Instant::now();
     let report = explore::explore(
         program,
@@ -259,7 +300,7 @@ fn search(
     let elapsed = begin.elapsed();
     watch.end();
     Ok(Explored {
-        name: program.workload.name.clone(),
+        name: name.to_owned(),
         kernel: arguments.profile,
         report,
         elapsed,

@@ -1,8 +1,8 @@
 //! `iocp run`: one schedule of a scenario on the model.
 
 use super::{
-    Exit, Format, Kernels, Problem, Result, find_scenario, output, print_json, read_at_most,
-    trace_file::TraceFile,
+    Exit, Format, Kernels, Problem, Result, explore::sentence, find_scenario, output, print_json,
+    read_at_most, trace_file::TraceFile,
 };
 use clap::{Args, ValueEnum};
 use iocp_model::{Call, Kernel, Observer, Profile, Returned, ThreadId, ThreadState, rules::RuleId};
@@ -588,7 +588,9 @@ impl Report {
             }
         }
         match &self.violation {
-            Some(violation) => writeln!(out, "Violated: {violation}.")?,
+            Some(violation) => {
+                writeln!(out, "Violated: {}", sentence(&violation.to_string()))?;
+            }
             None if self.untimed && self.end == End::OutOfSteps => {
                 writeln!(out, "No verdict: the schedule breaks no property so far.")?;
             }

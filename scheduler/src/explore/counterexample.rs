@@ -14,7 +14,7 @@ use crate::{
     state::{Choice, State, StepError, Watch},
 };
 use foldhash::fast::FixedState;
-use iocp_model::{Call, Event, Observer, Returned, ThreadId, rules::RuleId};
+use iocp_model::{Call, Event, Kernel, Observer, Returned, ThreadId, rules::RuleId};
 use std::collections::HashSet;
 
 /// A schedule that ends with a violation, or goes on for ever without what must come.
@@ -187,11 +187,11 @@ pub fn violation(
     kernel: Kernel,
     schedule: &[Choice],
 ) -> Result<Option<Violation>, StepError> {
-    let properties = Properties::new(program, kernel);
+    let properties = Properties::new(program, kernel, true);
     let replay = Replay {
         program,
         properties: &properties,
-        failing: HashSet::new(),
+        failing: HashSet::default(),
     };
     let mut situation = Situation {
         state: State::initial(program, kernel.semantics())?,

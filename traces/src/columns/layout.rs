@@ -148,7 +148,10 @@ impl Layout {
         let shown = format!("{} {text} ", rule.repeat(self.time + GAP.len()));
         let threads = self.threads.iter().enumerate();
         let threads = threads.map(|(column, (_, width))| self.gap(column).len() + width);
-        let right = self.right.as_ref().map_or(0, |right| GAP.len() + right.width());
+        let right = self
+            .right
+            .as_ref()
+            .map_or(0, |right| GAP.len() + right.width());
         let all = self.time + threads.sum::<usize>() + right;
         let rest = all.saturating_sub(shown.chars().count());
         line(out, &format!("{shown}{}", rule.repeat(rest)));

@@ -3,7 +3,9 @@
 
 use super::super::{Problem, Result};
 use crate::file::Scenario;
-use iocp_model::{Call, Event as Happening, Kernel, Mutant, Observer, Returned, ThreadId, rules::RuleId};
+use iocp_model::{
+    Call, Event as Happening, Kernel, Mutant, Observer, Returned, ThreadId, rules::RuleId,
+};
 use iocp_scheduler::{
     Op, Run, State, Watch,
     explore::{Counterexample, Verdict, Violation},
@@ -20,7 +22,7 @@ use iocp_traces::{
 use std::io::Write;
 
 /// Of so many steps, the last ones, the rules are told.
-const STEPS_WITH_RULES: usize = 3;
+const STEPS_WITH_RULES: usize = 2;
 
 /// A counterexample, replayed.
 pub(super) struct Shown {
@@ -104,7 +106,11 @@ impl Shown {
             title: false,
             ..Default::default()
         };
-        writeln!(out, "{}", columns::marked(&self.trace, &options, &self.marks))?;
+        writeln!(
+            out,
+            "{}",
+            columns::marked(&self.trace, &options, &self.marks)
+        )?;
         let steps = self.counterexample.schedule.len();
         writeln!(
             out,
@@ -116,12 +122,14 @@ impl Shown {
             if rules.is_empty() {
                 continue;
             }
-            writeln!(out, "\nRules at work in step {step}:")?;
+            writeln!(
+                out,
+                "\nRules at work in step {step} (`iocp rules {}` tells more):",
+                rules[0]
+            )?;
             for rule in rules {
-                const INDENT: usize = 12;
-                let says = rule.rule().says;
-                let says = super::super::wrapped(says, width.saturating_sub(INDENT), INDENT);
-                writeln!(out, "  {:<8}  {says}", rule.id())?;
+                let line = format!("  {:<8}  {}", rule.id(), rule.rule().says);
+                writeln!(out, "{}", clipped(&line, width, ascii))?;
             }
         }
         writeln!(out)?;
@@ -138,15 +146,34 @@ impl Shown {
 fn no_return(counterexample: &Counterexample) -> String {
     let steps = counterexample.schedule.len();
     match counterexample.point_of_no_return {
-        None => "It would take too long to find out from which step on it cannot be avoided.".into(),
+        None => {
+            "It would take too long to find out from which step on it cannot be avoided.".into()
+        }
         Some(0) => "Every schedule of this scenario breaks one.".into(),
         Some(step) if step == steps => {
-            "Up to its last step, another continuation goes well.".into()
+            "Before its last step, another continuation still goes well.".into()
         }
         Some(step) => format!(
-            "Before step {step} another continuation goes well; after it, none does."
+            "Before step {step}, another continuation still goes well; after it, none does."
         ),
     }
+}
+
+/// A text on one line of at most this width.
+fn clipped(text: &str, width: usize, ascii: bool) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let more = if ascii { "..." } else { "…" };
+    let kept: String = text
+        .chars()
+        .take(width.saturating_sub(more.len()))
+        .collect();
+    let end = kept.rfind(' ').unwrap_or(kept.len());
+    format!(
+        "{}{more}",
+        kept[..end].trim_end_matches([',', ';', ':', '.'])
+    )
 }
 
 fn marks(trace: &Trace, counterexample: &Counterexample) -> Vec<Mark> {
@@ -169,15 +196,13 @@ fn marks(trace: &Trace, counterexample: &Counterexample) -> Vec<Mark> {
             text,
         });
     }
-    let kind = match &counterexample.violation {
+    let broken = match &counterexample.violation {
         Violation::Expectation(index, _) => format!("breaks expect[{index}]"),
-        Violation::Deadlock(_) => "a deadlock".to_owned(),
-        Violation::Packet(_) => "a packet is delivered other than once".to_owned(),
-        Violation::Invariant(_) => "breaks an invariant".to_owned(),
+        other => other.to_string(),
     };
     marks.push(Mark {
         events: through(steps),
-        text: format!("step {steps}: {kind}"),
+        text: format!("step {steps}: {broken}"),
     });
     marks
 }

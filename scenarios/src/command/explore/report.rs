@@ -15,8 +15,12 @@ use std::{
     time::Duration,
 };
 
+/// From so many states on, it means something how many there are a second, and their bytes.
+const ENOUGH_STATES: u64 = 10_000;
+
 /// A scenario that was searched.
 pub(super) struct Explored {
+    /// As it was asked for: a name, or a file.
     pub(super) name: String,
     pub(super) kernel: Kernel,
     pub(super) report: Report,
@@ -129,13 +133,15 @@ impl Explored {
     }
 
     /// The properties that were looked after.
-    fn properties(&self, scenario: &Scenario) -> Vec<String> {
+    fn properties(&self, scenario: &Scenario, arguments: &Arguments) -> Vec<String> {
         let mut properties = Vec::new();
         if self.kernel.mutants.iter().next().is_none() {
             properties.push("the invariants of the model".to_owned());
         }
         properties.push("no packet delivered twice".to_owned());
-        properties.push("no deadlock".to_owned());
+        if !arguments.allow_deadlock {
+            properties.push("no deadlock".to_owned());
+        }
         let expect = scenario.workload.expect.iter();
         let expect: Vec<_> = expect
             .filter(|expectation| expect::applies(expectation, self.kernel.profile.name))
@@ -164,8 +170,8 @@ impl Explored {
     ) -> Result<()> {
         let Self { report, kernel, .. } = self;
         match scenario.workload.title.as_str() {
-            "" => writeln!(out, "{}", self.name)?,
-            title => writeln!(out, "{}: {title}", self.name)?,
+            "" => writeln!(out, "{}", scenario.workload.name)?,
+            title => writeln!(out, "{}: {title}", scenario.workload.name)?,
         }
         writeln!(out)?;
         if let Some(shown) = shown {
@@ -180,7 +186,7 @@ impl Explored {
         item("kernel", &kernel.to_string())?;
         item("searched", &self.searched())?;
         item("needed", &self.needed())?;
-        item("checked", &self.properties(scenario).join("; "))?;
+        item("checked", &self.properties(scenario, arguments).join("; "))?;
         item(
             "reductions",
             &match report.reductions[..] {
@@ -196,9 +202,21 @@ impl Explored {
         }
         writeln!(out)?;
         match &report.verdict {
-            Verdict::Holds => writeln!(out, "Holds: no schedule breaks any of these properties.")?,
+            Verdict::Holds => match report.omission {
+                None => writeln!(out, "Holds: no schedule breaks any of these properties.")?,
+                Some(omission) => writeln!(
+                    out,
+                    "Holds, as far as it saw: no schedule breaks any of these properties, but states \
+                     were not kept exactly, and one may have been left out, with a probability of at \
+                     most {omission:.2e}. --storage exact is certain."
+                )?,
+            },
             Verdict::Violated(counterexample) => {
-                writeln!(out, "Violated: {}", sentence(&counterexample.violation.to_string()))?;
+                writeln!(
+                    out,
+                    "Violated: {}",
+                    sentence(&counterexample.violation.to_string())
+                )?;
             }
             Verdict::Unknown(_) => {
                 let (_, why) = self.limit(arguments).unwrap_or_default();
@@ -239,12 +257,16 @@ impl Explored {
             Some(peak) => bytes(peak),
             None => format!("about {}", bytes(self.report.memory)),
         };
-        format!(
-            "{:.2} s, {} states a second, {memory} of memory, {:.1} bytes a state",
-            self.seconds(),
-            number(self.states_per_second() as u64),
-            self.report.visited_memory as f64 / self.report.states.max(1) as f64,
-        )
+        let mut needed = format!("{:.2} s, {memory} of memory", self.seconds());
+        // Of fewer, it says how long it takes to begin.
+        if self.report.states >= ENOUGH_STATES {
+            needed += &format!(
+                "; {} states a second, {:.1} bytes a state",
+                number(self.states_per_second() as u64),
+                self.report.visited_memory as f64 / self.report.states as f64,
+            );
+        }
+        needed
     }
 
     /// A line of a list.
@@ -300,7 +322,7 @@ impl Explored {
             .map(|(reduction, why)| json!({ "reduction": reduction, "why": why }))
             .collect();
         json!({
-            "scenario": self.name,
+            "scenario": scenario.workload.name,
             "profile": self.kernel.to_string(),
             "verdict": self.word(),
             "states": report.states,
@@ -313,7 +335,8 @@ impl Explored {
             "peak_memory_of": if self.peak_memory.is_some() { "process" } else { "search, roughly" },
             "visited_bytes": report.visited_memory,
             "digest": report.digest.map(|digest| format!("{digest:016x}")),
-            "checked": self.properties(scenario),
+            "omission_probability": report.omission,
+            "checked": self.properties(scenario, arguments),
             "reductions": report.reductions,
             "refused": refused,
             "limit": limit.as_ref().map(|(name, _)| name),
@@ -325,7 +348,7 @@ impl Explored {
 }
 
 /// A message with a full stop at its end.
-fn sentence(message: &str) -> String {
+pub(in super::super) fn sentence(message: &str) -> String {
     if message.ends_with(['.', '?', '!']) {
         message.to_owned()
     } else {
@@ -344,7 +367,11 @@ pub(super) fn head(out: &mut impl Write) -> Result<()> {
 
 /// Under the lines of a list.
 pub(super) fn summary(out: &mut impl Write, all: &[Explored], asked: usize) -> Result<()> {
-    let count = |exit| all.iter().filter(|explored| explored.exit() == exit).count();
+    let count = |exit| {
+        all.iter()
+            .filter(|explored| explored.exit() == exit)
+            .count()
+    };
     let mut parts = vec![format!("{} hold", count(Exit::Holds))];
     if count(Exit::Violated) > 0 {
         parts.push(format!("{} violated", count(Exit::Violated)));

@@ -77,7 +77,9 @@ fn is_same(
     };
     // What fails whatever happens is another failure than what fails sometimes.
     let can_go_well = |counterexample: &Counterexample| {
-        counterexample.point_of_no_return.is_none_or(|step| step > 0)
+        counterexample
+            .point_of_no_return
+            .is_none_or(|step| step > 0)
     };
     found.violation.kind() == other.violation.kind()
         && expectation(&found.violation, &scenario.workload)
@@ -86,17 +88,17 @@ fn is_same(
 }
 
 impl Smaller {
-    pub(super) fn human(
-        &self,
-        out: &mut impl Write,
-        arguments: &Arguments,
-    ) -> std::io::Result<()> {
+    pub(super) fn human(&self, out: &mut impl Write, arguments: &Arguments) -> std::io::Result<()> {
         let text = file::to_toml(&self.workload);
         writeln!(
             out,
             "\nThe smallest of the {} smaller scenarios tried that breaks it too{}:\n",
             self.tried,
-            if self.cut { ", as far as Ctrl-C let it look" } else { "" },
+            if self.cut {
+                ", as far as Ctrl-C let it look"
+            } else {
+                ""
+            },
         )?;
         write!(out, "{text}")?;
         if let Some(path) = &arguments.output {

@@ -1,7 +1,7 @@
 //! Watching a search: how far it is, on standard error, and what stops it from outside.
 
-use iocp_scheduler::explore::{Phase, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use iocp_scheduler::explore::{Phase, Progress};
 use std::{
     io::IsTerminal,
     process,
@@ -113,7 +113,11 @@ impl Watch {
         if now.phase != progress.phase {
             (now.phase, now.states) = (progress.phase, 0);
         }
-        let every = if now.bar.is_some() { TERMINAL } else { ELSEWHERE };
+        let every = if now.bar.is_some() {
+            TERMINAL
+        } else {
+            ELSEWHERE
+        };
         let since = now.told.elapsed();
         if !self.quiet && since >= every {
             let rate = progress.states.saturating_sub(now.states) as f64 / since.as_secs_f64();
