@@ -559,6 +559,7 @@ fn every_option_is_in_the_book() {
     };
     let commands: &[&[&str]] = &[
         &["run"],
+        &["explore"],
         &["check"],
         &["record"],
         &["verify"],
