@@ -175,7 +175,7 @@ fn json_has_what_is_promised() {
         ("--no-partial-order", "partial order"),
     ] {
         let names = |report: &Value| {
-            let names = report["reductions"].as_array().expect("a list").iter();
+            let mut names = report["reductions"].as_array().expect("a list").iter();
             names.any(|known| known == name)
         };
         assert!(names(&reduced), "{name} is in force");
@@ -341,6 +341,47 @@ fn a_violated_scenario_becomes_smaller() {
         again["counterexample"]["violation"],
         found["counterexample"]["violation"]
     );
+}
+
+#[test]
+fn a_search_goes_on_where_it_was_cut() {
+    let kept = path("kept");
+    let begin = ["explore", "peers-a", "--no-reduction"];
+    let cut = [&begin[..], &["--most-states", "2000", "--checkpoint", &kept]].concat();
+    let (said, _) = exits(&cut, 3);
+    assert!(said.contains(&format!("--resume {kept}")), "{said}");
+    let whole = json(&begin, 0);
+    let resumed = json(&[&begin[..], &["--resume", &kept]].concat(), 0);
+    for key in ["states", "transitions", "depth", "ends", "digest"] {
+        assert_eq!(resumed[key], whole[key], "{key}");
+    }
+    // Of another search, of none, and damaged.
+    let (_, told) = exits(&["explore", "decay", "--resume", &kept], 2);
+    assert!(told.contains("is of a search with another"), "{told}");
+    exits(&[&begin[..], &["--resume", "Cargo.toml"]].concat(), 2);
+    let bytes = fs::read(&kept).expect("it was kept");
+    let torn = path("torn");
+    fs::write(&torn, &bytes[..bytes.len() - 9]).expect("it can be written");
+    let (_, told) = exits(&[&begin[..], &["--resume", &torn]].concat(), 2);
+    assert!(told.contains("damaged"), "{told}");
+    // A whole search leaves nothing to keep.
+    let none = path("none");
+    let _ = fs::remove_file(&none);
+    exits(&[&begin[..], &["--checkpoint", &none]].concat(), 0);
+    assert!(!PathBuf::from(none).exists());
+}
+
+#[test]
+fn states_that_are_not_kept_exactly_are_said_to_be() {
+    for storage in ["compact", "bitstate"] {
+        let arguments = ["explore", "peers-a", "--no-reduction", "--storage", storage];
+        let report = json(&[&arguments[..], &["--memory", "64MiB"]].concat(), 0);
+        let omission = report["omission_probability"].as_f64();
+        assert!(omission.is_some_and(|omission| omission < 0.01), "{storage}: {omission:?}");
+        assert_eq!(report["states"], 13_005, "{storage}");
+        let (said, _) = exits(&arguments, 0);
+        assert!(said.contains("Holds, as far as it saw"), "{said}");
+    }
 }
 
 #[test]

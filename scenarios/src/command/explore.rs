@@ -3,6 +3,7 @@
 //! Here are the arguments and the way through them. `watch` shows how far a search is and stops it,
 //! `report` says what it found, `counterexample` shows the schedule that breaks a property.
 
+mod checkpoint;
 mod counterexample;
 mod report;
 mod shrink;
@@ -18,8 +19,7 @@ use counterexample::Shown;
 use humantime::Duration;
 use iocp_model::{Kernel, Profile};
 use iocp_scheduler::{
-    RunError,
-    explore::{self, Options, Reductions, Storage, Verdict},
+    explore::{Options, Reductions, Storage, Verdict},
     strategy::Schedule,
 };
 use report::Explored;
@@ -71,6 +71,12 @@ pub(super) struct Arguments {
     /// Stop after so much time: 10m, 90s.
     #[arg(long, value_name = "TIME", value_parser = time)]
     time: Option<Duration>,
+    /// If the search is cut short, keep it in this file, for --resume.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Go on with a search that --checkpoint kept.
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
     /// Write the schedule that breaks a property to this file, for `iocp run --replay`.
     #[arg(long, value_name = "FILE")]
     schedule: Option<PathBuf>,
@@ -182,10 +188,18 @@ pub(super) fn run(arguments: &Arguments) -> Result {
     } else {
         arguments.scenarios.iter().map(String::as_str).collect()
     };
-    if names.len() > 1 && (arguments.schedule.is_some() || arguments.shrink) {
-        return Err(Problem::new(
-            "--schedule and --shrink are for one scenario: name one",
-        ));
+    let for_one = [
+        (arguments.schedule.is_some(), "--schedule"),
+        (arguments.shrink, "--shrink"),
+        (arguments.checkpoint.is_some(), "--checkpoint"),
+        (arguments.resume.is_some(), "--resume"),
+    ];
+    if names.len() > 1
+        && let Some((_, option)) = for_one.iter().find(|(given, _)| *given)
+    {
+        return Err(Problem::new(format!(
+            "{option} is for one scenario: name one"
+        )));
     }
     // What is wrong with the last is said before the first is searched.
     let scenarios = names.iter().map(|name| find_scenario(name));
@@ -287,16 +301,7 @@ fn search(
     let program = &scenario.program;
     watch.begin(name);
     let begin = Instant::now();
-    let report = explore::explore(
-        program,
-        arguments.profile,
-        &arguments.options(),
-        &|progress| watch.goes_on(progress),
-    )
-    .map_err(|error| match RunError::of_step(program, error) {
-        RunError::Bug(message) => panic!("{message}"),
-        error => Problem::new(error),
-    })?;
+    let report = checkpoint::explore(arguments, program, watch)?;
     let elapsed = begin.elapsed();
     watch.end();
     Ok(Explored {

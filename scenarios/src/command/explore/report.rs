@@ -238,7 +238,18 @@ impl Explored {
             let path = super::run::quoted(&path.display().to_string());
             writeln!(out, "Replay: iocp run {scenario} --replay {path}")?;
         }
+        if let Some(path) = self.kept(arguments) {
+            writeln!(out, "Go on: {} --resume {path}", self.again)?;
+        }
         writeln!(out, "Again: {}", self.again)
+    }
+
+    /// The file in which the search was kept, for a shell.
+    fn kept(&self, arguments: &Arguments) -> Option<String> {
+        // What looks for the shortest schedule begins anew.
+        let is_cut = self.exit() == Exit::NoVerdict && !self.looked_for_shortest;
+        let path = arguments.checkpoint.as_ref().filter(|_| is_cut)?;
+        Some(super::run::quoted(&path.display().to_string()))
     }
 
     fn searched(&self) -> String {
