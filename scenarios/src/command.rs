@@ -11,6 +11,7 @@ mod record;
 mod rules;
 mod run;
 mod scenario;
+mod smaller;
 mod trace;
 mod trace_file;
 mod verify;

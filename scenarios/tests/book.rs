@@ -275,7 +275,9 @@ fn renewed(shown: &[String], output: &[&str]) -> Option<Vec<String>> {
         .filter(|&line| shown[line] == "…")
         .collect();
     let (Some(&first), Some(&last)) = (gaps.first(), gaps.last()) else {
-        return Some(own(output));
+        // What a line leaves out stays out.
+        let same_length = shown.len() == output.len();
+        return Some(if same_length { keep(shown, output) } else { own(output) });
     };
     let end = shown.len() - last - 1;
     if first != last || first + end > output.len() {

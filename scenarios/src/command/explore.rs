@@ -150,7 +150,25 @@ impl Arguments {
 
     /// The command that does the same again.
     fn again(&self, scenario: &str) -> String {
-        let mut again = format!("iocp explore {}", run::quoted(scenario));
+        let mut again = format!("iocp explore {}", run::quoted(scenario)) + &self.switches();
+        if let Some(states) = self.most_states {
+            again += &format!(" --most-states {states}");
+        }
+        if let Some(steps) = self.most_depth {
+            again += &format!(" --most-depth {steps}");
+        }
+        if self.memory != MEMORY {
+            again += &format!(" --memory {}B", self.memory.as_u64());
+        }
+        if let Some(time) = &self.time {
+            again += &format!(" --time {}", run::quoted(&time.to_string()));
+        }
+        again
+    }
+
+    /// The part of it that says which search it is, rather than how far it goes.
+    fn switches(&self) -> String {
+        let mut again = String::new();
         if self.profile != Kernel::default() {
             again += &format!(" --profile {}", self.profile);
         }
@@ -165,18 +183,6 @@ impl Arguments {
         ];
         for (_, switch) in switches.iter().filter(|(on, _)| *on) {
             again += &format!(" {switch}");
-        }
-        if let Some(states) = self.most_states {
-            again += &format!(" --most-states {states}");
-        }
-        if let Some(steps) = self.most_depth {
-            again += &format!(" --most-depth {steps}");
-        }
-        if self.memory != MEMORY {
-            again += &format!(" --memory {}B", self.memory.as_u64());
-        }
-        if let Some(time) = &self.time {
-            again += &format!(" --time {}", run::quoted(&time.to_string()));
         }
         again
     }
@@ -233,7 +239,7 @@ fn one(arguments: &Arguments, scenario: &Scenario, name: &str, watch: &Watch) ->
             let mut out = output();
             explored.human(&mut out, scenario, arguments, shown.as_ref())?;
             if let Some(smaller) = &smaller {
-                smaller.human(&mut out, arguments)?;
+                smaller.human(&mut out, arguments.output.as_deref())?;
             }
             std::io::Write::flush(&mut out)?;
         }

@@ -1,5 +1,7 @@
 //! `iocp run`: one schedule of a scenario on the model.
 
+mod shrink;
+
 use super::{
     Exit, Format, Kernels, Problem, Result, explore::sentence, find_scenario, output, print_json,
     read_at_most, trace_file::TraceFile,
@@ -62,6 +64,13 @@ pub(super) struct Arguments {
         value_parser = clap::value_parser!(u64).range(..=100_000_000)
     )]
     most_steps: u64,
+    /// If an expectation does not hold, make the scenario smaller as long as one of 200 seeds breaks
+    /// it.
+    #[arg(long, conflicts_with = "replay")]
+    shrink: bool,
+    /// Write the smaller scenario to this file.
+    #[arg(long, value_name = "FILE", requires = "shrink")]
+    output: Option<PathBuf>,
     /// Show at most so many events on the terminal.
     #[arg(long, value_name = "EVENTS", default_value_t = 2_000)]
     show: usize,
@@ -230,9 +239,29 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         again: again(arguments, kernel),
         kernel,
     };
+    let smaller = match report.failures.first() {
+        Some(failure) if arguments.shrink => {
+            let broken = failure.expectation;
+            Some(shrink::shrink(arguments, &scenario, kernel, broken)?)
+        }
+        _ => None,
+    };
     match arguments.format {
-        Format::Human => report.human(program, arguments)?,
-        Format::Json => print_json(&report.json(arguments))?,
+        Format::Human => {
+            report.human(program, arguments)?;
+            if let Some(smaller) = &smaller {
+                let mut out = output();
+                smaller.human(&mut out, arguments.output.as_deref())?;
+                out.flush()?;
+            }
+        }
+        Format::Json => {
+            let mut json = report.json(arguments);
+            if let Some(smaller) = &smaller {
+                json["smaller"] = smaller.json();
+            }
+            print_json(&json)?;
+        }
     }
     Ok(match report.verdict() {
         "holds" => Exit::Holds,
@@ -296,13 +325,21 @@ fn again(arguments: &Arguments, kernel: Kernel) -> String {
     if kernel != Kernel::default() {
         again += &format!(" --profile {kernel}");
     }
-    if arguments.strategy != Strategies::Random {
-        again += &format!(" --strategy {}", arguments.strategy.name());
+    again + &arguments.chooser()
+}
+
+impl Arguments {
+    /// The options that say who chooses, but for the seed.
+    fn chooser(&self) -> String {
+        let mut options = String::new();
+        if self.strategy != Strategies::Random {
+            options += &format!(" --strategy {}", self.strategy.name());
+        }
+        if self.jitter > 0 {
+            options += &format!(" --jitter {}", self.jitter);
+        }
+        options
     }
-    if arguments.jitter > 0 {
-        again += &format!(" --jitter {}", arguments.jitter);
-    }
-    again
 }
 
 fn read_schedule(path: &Path, program: &Program) -> Result<Schedule> {

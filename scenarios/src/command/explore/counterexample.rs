@@ -112,12 +112,12 @@ impl Shown {
             columns::marked(&self.trace, &options, &self.marks)
         )?;
         let steps = self.counterexample.schedule.len();
-        writeln!(
-            out,
+        let says = format!(
             "This is a schedule of {} that breaks a property; none is shorter. {}",
             super::super::counted(steps, "step"),
             no_return(&self.counterexample),
-        )?;
+        );
+        writeln!(out, "{}", super::super::wrapped(&says, width, 0))?;
         for (step, rules) in &self.rules {
             if rules.is_empty() {
                 continue;
@@ -136,7 +136,11 @@ impl Shown {
         if let Violation::Expectation(index, message) = &self.counterexample.violation {
             let place = Place::default().key("expect").index(*index);
             let error = scenario.at(&place, message);
-            writeln!(out, "{:?}", miette::Report::new(error))?;
+            let place = format!("{:?}", miette::Report::new(error));
+            for line in place.lines() {
+                writeln!(out, "{}", line.trim_end())?;
+            }
+            writeln!(out)?;
         }
         Ok(())
     }

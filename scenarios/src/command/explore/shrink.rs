@@ -1,22 +1,11 @@
 //! The smaller scenario with the same violation.
 
-use super::{Arguments, Problem, Result, watch::Watch};
-use crate::{file, file::Scenario, shrink};
+use super::{Arguments, Result, watch::Watch};
+use crate::{command::smaller::Smaller, file::Scenario, shrink};
 use iocp_scheduler::{
     Program, Workload,
     explore::{self, Counterexample, Options, Verdict, Violation},
 };
-use serde_json::json;
-use std::io::Write;
-
-/// A smaller scenario, and what it took.
-pub(super) struct Smaller {
-    workload: Workload,
-    /// Scenarios that were searched.
-    tried: usize,
-    /// Ctrl-C ended the attempts.
-    cut: bool,
-}
 
 /// Makes the scenario smaller as long as a search finds a violation of the same kind, of the same
 /// expectation if it is one; and, if the scenario can go well, as long as it still can.
@@ -53,15 +42,15 @@ pub(super) fn shrink(
         Some(is_same(scenario, found, program, &other))
     };
     let workload = shrink::shrink(&scenario.workload, expectation, same);
-    if let Some(path) = &arguments.output {
-        std::fs::write(path, file::to_toml(&workload))
-            .map_err(|error| Problem::file("write", path, &error))?;
-    }
-    Ok(Smaller {
+    let smaller = Smaller {
         workload,
         tried,
         cut,
-    })
+        shows: "explore".into(),
+        how: arguments.switches(),
+    };
+    smaller.write(arguments.output.as_deref())?;
+    Ok(smaller)
 }
 
 /// Is it the same violation, in another program?
@@ -85,29 +74,4 @@ fn is_same(
         && expectation(&found.violation, &scenario.workload)
             == expectation(&other.violation, &program.workload)
         && (can_go_well(other) || !can_go_well(found))
-}
-
-impl Smaller {
-    pub(super) fn human(&self, out: &mut impl Write, arguments: &Arguments) -> std::io::Result<()> {
-        let text = file::to_toml(&self.workload);
-        writeln!(
-            out,
-            "\nThe smallest of the {} smaller scenarios tried that breaks it too{}:\n",
-            self.tried,
-            if self.cut {
-                ", as far as Ctrl-C let it look"
-            } else {
-                ""
-            },
-        )?;
-        write!(out, "{text}")?;
-        if let Some(path) = &arguments.output {
-            writeln!(out, "\nWritten to {}.", path.display())?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn json(&self) -> serde_json::Value {
-        json!({ "scenario": self.workload, "tried": self.tried, "complete": !self.cut })
-    }
 }
