@@ -277,7 +277,11 @@ fn renewed(shown: &[String], output: &[&str]) -> Option<Vec<String>> {
     let (Some(&first), Some(&last)) = (gaps.first(), gaps.last()) else {
         // What a line leaves out stays out.
         let same_length = shown.len() == output.len();
-        return Some(if same_length { keep(shown, output) } else { own(output) });
+        return Some(if same_length {
+            keep(shown, output)
+        } else {
+            own(output)
+        });
     };
     let end = shown.len() - last - 1;
     if first != last || first + end > output.len() {

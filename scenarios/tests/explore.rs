@@ -346,16 +346,20 @@ fn a_violated_scenario_becomes_smaller() {
 fn a_scenario_that_failed_in_a_run_becomes_smaller() {
     let large = scenario("shrinks-runs", TWO_TAKERS);
     let seeds = 0..100_u32;
-    let broken = seeds.map(|seed| seed.to_string()).find(|seed| {
-        iocp(&["run", &large, "--seed", seed]).status.code() == Some(1)
-    });
+    let broken = seeds
+        .map(|seed| seed.to_string())
+        .find(|seed| iocp(&["run", &large, "--seed", seed]).status.code() == Some(1));
     let seed = broken.expect("the second taker is first in some run");
     let small = "smaller-run.toml";
-    let run = ["run", &large, "--seed", &seed, "--shrink", "--output", small];
+    let run = [
+        "run", &large, "--seed", &seed, "--shrink", "--output", small,
+    ];
     let found = json(&run, 1);
     let again = found["smaller"]["again"].as_str().expect("a command");
     let words: Vec<_> = again.split(' ').skip(1).collect();
-    let words = words.iter().map(|word| if *word == "FILE" { small } else { *word });
+    let words = words
+        .iter()
+        .map(|word| if *word == "FILE" { small } else { *word });
     let (said, _) = exits(&words.collect::<Vec<_>>(), 1);
     assert!(said.contains("what taker-1 took should be [7]"), "{said}");
     // Nothing failed: nothing is made smaller.

@@ -47,7 +47,7 @@ fn search(name: &str, most_states: u64) -> Report {
     let scenario = entry.scenario().expect("the catalogue is sound");
     let options = Options {
         most_states,
-        memory: 8 << 30,
+        memory: 4 << 30,
         // A scenario may mean its deadlocks, and a violation would end the search.
         deadlocks: false,
         reductions: Reductions::NONE,
@@ -58,7 +58,7 @@ fn search(name: &str, most_states: u64) -> Report {
 
 /// The line of a scenario; `None` if it has more states than were searched.
 fn line(report: &Report) -> Option<String> {
-    if report.verdict == Verdict::Unknown(Limit::States) {
+    if let Verdict::Unknown(Limit::States | Limit::Memory) = report.verdict {
         return None;
     }
     assert_eq!(report.verdict, Verdict::Holds);
@@ -130,8 +130,12 @@ fn scenarios_of_many_states_have_those() {
             continue;
         }
         let most = most.unwrap_or(u64::MAX);
-        let found = line(&search(entry.name, most));
-        let found = found.unwrap_or_else(|| format!("more than {most} states"));
+        let report = search(entry.name, most);
+        let found = line(&report).unwrap_or_else(|| {
+            // How many there are when the memory is used up is not quite the same everywhere.
+            let seen = most.min(report.states / 100_000 * 100_000);
+            format!("more than {seen} states")
+        });
         compare(&mut wrong, entry.name, &pinned, &found);
         pinned.insert(entry.name.to_owned(), found);
     }

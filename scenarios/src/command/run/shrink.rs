@@ -24,7 +24,9 @@ pub(super) fn shrink(
     expectation: usize,
 ) -> Result<Smaller> {
     let broken = &scenario.workload.expect[expectation];
-    let goes_well = Seeds::of(arguments, &scenario.program, kernel, broken).good.is_some();
+    let goes_well = Seeds::of(arguments, &scenario.program, kernel, broken)
+        .good
+        .is_some();
     let mut tried = 0;
     let mut seed = arguments.seed;
     let workload = shrink::shrink(&scenario.workload, Some(expectation), |program| {
@@ -59,12 +61,7 @@ struct Seeds {
 }
 
 impl Seeds {
-    fn of(
-        arguments: &Arguments,
-        program: &Program,
-        kernel: Kernel,
-        broken: &Expectation,
-    ) -> Self {
+    fn of(arguments: &Arguments, program: &Program, kernel: Kernel, broken: &Expectation) -> Self {
         let mut seeds = Self {
             bad: None,
             good: None,
