@@ -296,8 +296,15 @@ fn a_counterexample_replays() {
         );
         assert_eq!(again["trace"], found["counterexample"]["trace"], "{name}");
         assert_eq!(again["profile"], profile);
-        let (said, _) = exits(&replay, 1);
+        let trace = format!("{name}.jsonl");
+        let copy = format!("{name}-copy.json");
+        let keep = ["--trace", &trace, "--save-schedule", &copy];
+        let (said, _) = exits(&[&replay[..], &keep].concat(), 1);
         assert!(said.contains("\nViolated: "), "{said}");
+        let read = |name: &str| fs::read_to_string(file(name)).expect("it was written");
+        assert_eq!(read(&copy), read(&schedule));
+        let (shown, _) = exits(&["show", &trace], 0);
+        assert!(shown.contains("\nstep  "), "{shown}");
     }
 }
 

@@ -217,7 +217,10 @@ pub(super) fn run(arguments: &Arguments) -> Result {
     }
     if let Some(path) = &arguments.save_schedule {
         let profile = kernel.to_string();
-        let schedule = Schedule::new(program, &profile, jitter_percent, &strategy.steps);
+        let mut schedule = Schedule::new(program, &profile, jitter_percent, &strategy.steps);
+        if untimed.is_some() {
+            schedule.clock = Pace::None;
+        }
         save_schedule(path, &schedule)?;
     }
     let violation = match untimed {
