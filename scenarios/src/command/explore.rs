@@ -116,6 +116,14 @@ fn size(text: &str) -> std::result::Result<ByteSize, String> {
     text.parse().map_err(|_| says.to_owned())
 }
 
+/// The size as it is written in a command: nothing is rounded.
+fn exactly(bytes: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1_000_000, "MB")];
+    let unit = units.iter().find(|(size, _)| bytes.is_multiple_of(*size));
+    let (size, name) = unit.unwrap_or(&(1, "B"));
+    format!("{}{name}", bytes / size)
+}
+
 fn time(text: &str) -> std::result::Result<Duration, String> {
     let says = "write a number and a unit, as in 10m or 1h 30m";
     text.parse().map_err(|_| says.to_owned())
@@ -158,7 +166,7 @@ impl Arguments {
             again += &format!(" --most-depth {steps}");
         }
         if self.memory != MEMORY {
-            again += &format!(" --memory {}B", self.memory.as_u64());
+            again += &format!(" --memory {}", exactly(self.memory.as_u64()));
         }
         if let Some(time) = &self.time {
             again += &format!(" --time {}", run::quoted(&time.to_string()));

@@ -125,7 +125,7 @@ impl Explored {
                 "memory",
                 format!(
                     "it needs more memory than the {} that it may have. --memory SIZE allows more",
-                    bytes(arguments.memory.as_u64())
+                    super::exactly(arguments.memory.as_u64())
                 ),
             ),
             (None, Limit::Stopped) => ("stopped", "it was stopped".to_owned()),
