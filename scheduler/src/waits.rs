@@ -32,9 +32,8 @@ impl Waits {
     /// Something happens in a step.
     pub(crate) fn event(&mut self, event: &Event) {
         match *event {
-            Event::Queued { port, at_head, .. } if port == self.port => {
-                let end = if at_head { 0 } else { self.ages.len() };
-                self.ages.insert(end, 0);
+            Event::Queued { port, place, .. } if port == self.port => {
+                self.ages.insert(place.min(self.ages.len()), 0);
             }
             Event::Taken { port, .. }
             | Event::HandedOff {
@@ -73,12 +72,13 @@ mod tests {
     use super::*;
     use iocp_model::Packet;
 
-    fn queued(port: PortId, at_head: bool) -> Event {
+    fn queued(port: PortId, place: usize) -> Event {
         let packet = Packet::posted(1, 0, 0);
         Event::Queued {
             port,
             packet,
-            at_head,
+            at_head: place == 0,
+            place,
         }
     }
 
@@ -86,13 +86,13 @@ mod tests {
     fn the_steps_between_are_counted() {
         let [port, other] = [0, 1].map(|index| PortId::new(index).unwrap());
         let mut waits = Waits::new(port, 2);
-        waits.event(&queued(port, false));
-        waits.event(&queued(other, false));
+        waits.event(&queued(port, 0));
+        waits.event(&queued(other, 0));
         waits.step_ends();
         // The step that queued it is none.
         assert_eq!(waits.ages, [1]);
         assert!(!waits.is_older_than(0));
-        waits.event(&queued(port, true));
+        waits.event(&queued(port, 0));
         waits.step_ends();
         assert_eq!(waits.ages, [1, 2]);
         assert!(waits.is_older_than(0) && !waits.is_older_than(1));

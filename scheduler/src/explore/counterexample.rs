@@ -203,7 +203,12 @@ pub fn violation(
     }
     let mut choices = Vec::new();
     situation.state.choices(program, &mut choices);
-    Ok(broken.or_else(|| choices.is_empty().then(|| properties.end(&situation)).flatten()))
+    Ok(broken.or_else(|| {
+        choices
+            .is_empty()
+            .then(|| properties.end(&situation))
+            .flatten()
+    }))
 }
 
 /// Takes steps on the plain model.

@@ -7,7 +7,7 @@ use iocp_model::{
     Call, Event as Happening, Kernel, Mutant, Observer, Returned, ThreadId, rules::RuleId,
 };
 use iocp_scheduler::{
-    Op, Run, State, Watch,
+    Op, Program, Run, State, Watch,
     explore::{Counterexample, Verdict, Violation},
     program::CallOp,
     run::{Options, RunWatch},
@@ -112,11 +112,22 @@ impl Shown {
             columns::marked(&self.trace, &options, &self.marks)
         )?;
         let steps = self.counterexample.schedule.len();
-        let says = format!(
-            "This is a schedule of {} that breaks a property; none is shorter. {}",
-            super::super::counted(steps, "step"),
-            no_return(&self.counterexample),
-        );
+        let says = match self.counterexample.cycle {
+            None => format!(
+                "This is a schedule of {} that breaks a property; none is shorter. {}",
+                super::super::counted(steps, "step"),
+                no_return(&self.counterexample),
+            ),
+            Some(0) => format!(
+                "These {steps} steps lead back to where they began, and may be taken for ever: what \
+                 must come never does, though every thread has its turn."
+            ),
+            Some(cycle) => format!(
+                "Steps {} to {steps} lead back to where step {cycle} had led, and may be taken for \
+                 ever: what must come never does, though every thread has its turn.",
+                cycle + 1
+            ),
+        };
         writeln!(out, "{}", super::super::wrapped(&says, width, 0))?;
         for (step, rules) in &self.rules {
             if rules.is_empty() {
@@ -188,6 +199,12 @@ fn marks(trace: &Trace, counterexample: &Counterexample) -> Vec<Mark> {
         trace.events.partition_point(happened)
     };
     let mut marks = Vec::new();
+    if let Some(cycle) = counterexample.cycle {
+        marks.push(Mark {
+            events: through(cycle),
+            text: "from here it goes round for ever".to_owned(),
+        });
+    }
     if let Some(step) = counterexample.point_of_no_return
         && step < steps
     {
@@ -254,8 +271,8 @@ impl RunWatch for Rules<'_> {
         self.steps.resize_with(now_ns as usize, Vec::new);
     }
 
-    fn step_ends(&mut self, state: &State) {
-        self.tracer.step_ends(state);
+    fn step_ends(&mut self, program: &Program, state: &State) {
+        self.tracer.step_ends(program, state);
     }
 
     fn waits_until(&mut self, thread: ThreadId, op: &Op) {

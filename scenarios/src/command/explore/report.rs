@@ -320,6 +320,7 @@ impl Explored {
                         "message": counterexample.violation.to_string(),
                     },
                     "schedule": schedule.steps,
+                    "cycle": counterexample.cycle,
                     "point_of_no_return": counterexample.point_of_no_return,
                     "trace": shown.map(|shown| &shown.trace.events),
                 })
