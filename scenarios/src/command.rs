@@ -5,6 +5,7 @@
 
 mod answers;
 mod check;
+mod distinguish;
 mod drive;
 mod explore;
 mod record;
@@ -108,6 +109,8 @@ enum Command {
     Explore(explore::Arguments),
     /// Check recordings against the model; without files, all that are shipped.
     Check(check::Arguments),
+    /// Find the smallest workload and schedule that tell two kernels apart.
+    Distinguish(distinguish::Arguments),
     /// Record scenarios on the kernel of this machine (Windows, or Wine).
     Record(record::Arguments),
     /// Verify the implementation of completion ports on this machine: record the catalogue, check it.
@@ -152,6 +155,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Explore(arguments) => explore::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Distinguish(arguments) => distinguish::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Show(arguments) => trace::show(&arguments),
@@ -305,4 +309,14 @@ fn wrapped(text: &str, width: usize, indent: usize) -> String {
 /// "1 recording", "2 recordings".
 fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A word for a shell: in quotes if it needs them.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./\\:+,=@%".contains(c);
+    match word {
+        _ if word.starts_with('-') => format!("./{word}"),
+        _ if !word.is_empty() && word.chars().all(plain) => word.to_owned(),
+        _ => format!("\"{word}\""),
+    }
 }

@@ -10,6 +10,7 @@
 //! | [`matrix`] | where each rule of the book is: code, tests, scenarios; who notices when it is broken |
 //! | [`explain`] | why a recording does not conform: broken rules, and what would decide |
 //! | [`experiment`] | which scenario tells two kernels apart |
+//! | [`distinguish`] | the smallest experiment that tells two kernels apart |
 //! | [`questions`] | experiments for the open questions |
 //! | [`shrink`] | a smaller workload with the same failure |
 //! | [`verify`] | does an implementation do what the model says? |
@@ -21,6 +22,7 @@
 pub mod catalogue;
 #[cfg(feature = "command")]
 pub mod command;
+pub mod distinguish;
 pub mod drive;
 pub mod experiment;
 pub mod explain;

@@ -18,6 +18,7 @@
 //! | [`outside`] | a run, as a recorder would have seen it |
 //! | [`conform`] | is this recording explained by some schedule? |
 //! | [`diagnose`] | if not: which rules would have to be broken? |
+//! | [`refine`] | is every outcome of one kernel an outcome of another? |
 
 #![deny(unsafe_code)]
 
@@ -35,6 +36,7 @@ pub mod grammar;
 pub mod native;
 pub mod outside;
 pub mod program;
+pub mod refine;
 pub mod run;
 pub mod search;
 pub mod state;

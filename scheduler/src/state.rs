@@ -532,7 +532,12 @@ impl State {
     /// Can the thread, which runs its own code, do its next op?
     fn can_step<W: Watch>(&self, program: &Program, thread: ThreadId, watch: &mut W) -> bool {
         watch.reads(Part::Control(thread));
-        match self.op(program, thread) {
+        self.can_do(thread, self.op(program, thread), watch)
+    }
+
+    /// Could the thread, which runs its own code, do this op if it came next?
+    pub(crate) fn can_do<W: Watch>(&self, thread: ThreadId, op: &Op, watch: &mut W) -> bool {
+        match op {
             Op::Until(conditions, _) => conditions
                 .iter()
                 .all(|condition| self.holds_watched(thread, condition, watch)),

@@ -158,7 +158,7 @@ impl Arguments {
 
     /// The command that does the same again.
     fn again(&self, scenario: &str) -> String {
-        let mut again = format!("iocp explore {}", run::quoted(scenario)) + &self.switches();
+        let mut again = format!("iocp explore {}", quoted(scenario)) + &self.switches();
         if let Some(states) = self.most_states {
             again += &format!(" --most-states {states}");
         }
@@ -169,7 +169,7 @@ impl Arguments {
             again += &format!(" --memory {}", exactly(self.memory.as_u64()));
         }
         if let Some(time) = &self.time {
-            again += &format!(" --time {}", run::quoted(&time.to_string()));
+            again += &format!(" --time {}", quoted(&time.to_string()));
         }
         again
     }

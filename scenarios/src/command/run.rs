@@ -4,7 +4,7 @@ mod shrink;
 
 use super::{
     Exit, Format, Kernels, Problem, Result, explore::sentence, find_scenario, output, print_json,
-    read_at_most, trace_file::TraceFile,
+    quoted, read_at_most, trace_file::TraceFile,
 };
 use clap::{Args, ValueEnum};
 use iocp_model::{Call, Kernel, Observer, Profile, Returned, ThreadId, ThreadState, rules::RuleId};
@@ -303,16 +303,6 @@ fn broken(program: &Program, kernel: Kernel, steps: &[Answer]) -> Result<Option<
     let choices: Vec<_> = choices.collect();
     explore::violation(program, kernel, &choices)
         .map_err(|error| Problem::new(RunError::of_step(program, error)))
-}
-
-/// A word for a shell: in quotes if it needs them.
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./\\:+,=@%".contains(c);
-    match word {
-        _ if word.starts_with('-') => format!("./{word}"),
-        _ if !word.is_empty() && word.chars().all(plain) => word.to_owned(),
-        _ => format!("\"{word}\""),
-    }
 }
 
 /// The command that does the same again.

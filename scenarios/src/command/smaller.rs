@@ -40,7 +40,7 @@ impl Smaller {
         )?;
         write!(out, "{}", file::to_toml(&self.workload))?;
         if let Some(path) = path {
-            let path = super::run::quoted(&path.display().to_string());
+            let path = super::quoted(&path.display().to_string());
             writeln!(out, "\nAgain: iocp {} {path}{}", self.shows, self.how)?;
         }
         Ok(())

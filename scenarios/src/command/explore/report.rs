@@ -234,8 +234,8 @@ impl Explored {
         if let Some(path) = &arguments.schedule
             && shown.is_some()
         {
-            let scenario = super::run::quoted(&arguments.scenarios[0]);
-            let path = super::run::quoted(&path.display().to_string());
+            let scenario = super::super::quoted(&arguments.scenarios[0]);
+            let path = super::super::quoted(&path.display().to_string());
             writeln!(out, "Replay: iocp run {scenario} --replay {path}")?;
         }
         if let Some(path) = self.kept(arguments) {
@@ -249,7 +249,7 @@ impl Explored {
         // What looks for the shortest schedule begins anew.
         let is_cut = self.exit() == Exit::NoVerdict && !self.looked_for_shortest;
         let path = arguments.checkpoint.as_ref().filter(|_| is_cut)?;
-        Some(super::run::quoted(&path.display().to_string()))
+        Some(super::super::quoted(&path.display().to_string()))
     }
 
     fn searched(&self) -> String {
