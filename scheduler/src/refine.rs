@@ -107,7 +107,7 @@ pub fn search(
     client.rest(&mut other);
     let in_step = limits.differ.is_some() && same(&first, &other);
     let mut explained = Explained::new(client);
-    let set = explained.begin(other);
+    let set = explained.begin(other, &first)?;
     let mut search = Search {
         client,
         limits,

@@ -45,6 +45,8 @@ enum Status {
     DoneAndGone(u32),
     /// It has ended.
     Gone,
+    /// The op at this place is done, before anybody has seen it begin.
+    Early(u32),
 }
 
 /// A state in which the kernel could be.
@@ -65,6 +67,7 @@ impl Member {
                 Status::Done(result) => (3, result),
                 Status::DoneAndGone(result) => (4, result),
                 Status::Gone => (5, 0),
+                Status::Early(at) => (6, at),
             };
             bytes.push(kind);
             bytes.extend_from_slice(&number.to_le_bytes());
@@ -144,9 +147,14 @@ impl<'a> Explained<'a> {
     }
 
     /// The set of one state, before anything was seen.
-    pub(super) fn begin(&mut self, state: State) -> u32 {
+    pub(super) fn begin(&mut self, state: State, actual: &State) -> Result<u32, StepError> {
         let threads = state.threads.iter().map(|_| Status::Idle).collect();
-        self.number(vec![Member { state, threads }])
+        let set = self.number(vec![Member { state, threads }]);
+        self.seen.clear();
+        if self.client.menu.is_none() {
+            self.announce(actual, None);
+        }
+        self.follow(set)
     }
 
     fn number(&mut self, members: Vec<Member>) -> u32 {
@@ -172,7 +180,8 @@ impl<'a> Explained<'a> {
         let thread = taken.choice.thread();
         if let Choice::Step(_) = taken.choice {
             state.threads[thread.index()].at = taken.at as u32;
-            if !matches!(state.op(program, thread), Op::Compute(_)) {
+            let op = state.op(program, thread);
+            if !matches!(op, Op::Compute(_)) && !self.begins_unseen(op) {
                 self.seen.push(Event::Begins(thread, taken.at as u32));
             }
         }
@@ -184,7 +193,39 @@ impl<'a> Explained<'a> {
         state.take(program, taken.choice, &mut listen)?;
         let heard = listen.heard;
         self.client.rest(state);
+        if self.client.menu.is_none() {
+            self.announce(state, Some(taken));
+        }
         Ok(heard)
+    }
+
+    /// A recording shows when such a step was done and not when it began: that can have been any
+    /// time after what the thread did before. With a menu nobody knows yet that it will come.
+    fn begins_unseen(&self, op: &Op) -> bool {
+        self.client.menu.is_none() && is_unseen(op)
+    }
+
+    /// Notes the threads that rest at a step of which nobody sees the beginning: after this step,
+    /// or, without one, at the start.
+    fn announce(&mut self, state: &State, taken: Option<Taken>) {
+        let program = self.client.program;
+        for thread in state.system.thread_ids() {
+            let index = thread.index();
+            let moved = match taken {
+                None => true,
+                Some(taken) if taken.choice.thread() == thread => true,
+                // What it was in is over.
+                Some(_) => self.seen.iter().any(|event| {
+                    matches!(event, Event::Over(other, _) if *other == thread)
+                }),
+            };
+            let object = state.system.thread(thread);
+            let rests = object.frame == Frame::User && object.state != ThreadState::Terminated;
+            if moved && rests && self.begins_unseen(state.op(program, thread)) {
+                let begins = Event::Begins(thread, state.threads[index].at);
+                self.seen.push(begins);
+            }
+        }
     }
 
     /// What the set becomes by what the last step showed.
@@ -252,6 +293,10 @@ impl<'a> Explained<'a> {
             Status::Gone => {
                 return matches!(self.client.program.code(thread).ops[at as usize], Op::End);
             }
+            Status::Early(done) => {
+                member.threads[index] = Status::Done(0);
+                return done == at;
+            }
             _ => return false,
         }
         if member.state.system.thread(thread).state == ThreadState::Terminated {
@@ -293,12 +338,20 @@ impl<'a> Explained<'a> {
         let mut settles = false;
         self.explore(members, |explained, member| {
             let unseen = |status: &Status| {
-                matches!(status, Status::Done(_) | Status::DoneAndGone(_))
+                matches!(
+                    status,
+                    Status::Done(_) | Status::DoneAndGone(_) | Status::Early(_)
+                )
             };
             if settles || member.threads.iter().any(unseen) {
                 return false;
             }
-            let forced = |choice: &Choice| !matches!(choice, Choice::Expire(_));
+            // A thread that has not ended by now, as far as anybody saw, may still be about to.
+            let forced = |taken: &Taken| match taken.choice {
+                Choice::Expire(_) => false,
+                Choice::Step(thread) => member.threads[thread.index()] != Status::Idle,
+                _ => true,
+            };
             settles = !explained.moves(member).iter().any(forced);
             !settles
         })?;
@@ -319,9 +372,9 @@ impl<'a> Explained<'a> {
             if !visit(self, &mut member) {
                 continue;
             }
-            for choice in self.moves(&member) {
+            for taken in self.moves(&member) {
                 let mut child = member.clone();
-                if self.advance(&mut child, choice)? && known.insert(child.key(&mut bytes)) {
+                if self.advance(&mut child, taken)? && known.insert(child.key(&mut bytes)) {
                     members.push(child);
                 }
             }
@@ -330,28 +383,45 @@ impl<'a> Explained<'a> {
     }
 
     /// What can happen in a member.
-    fn moves(&self, member: &Member) -> Vec<Choice> {
+    fn moves(&self, member: &Member) -> Vec<Taken> {
         let program = self.client.program;
-        let mut choices = Vec::new();
+        let (mut choices, mut moves) = (Vec::new(), Vec::new());
         member.state.choices(program, &mut choices);
-        choices.retain(|choice| {
-            let Choice::Step(thread) = *choice else {
-                return true;
+        for choice in choices {
+            let thread = choice.thread();
+            let own = member.state.threads[thread.index()].at as usize;
+            let Choice::Step(_) = choice else {
+                moves.push(Taken { choice, at: own });
+                continue;
             };
-            let own = member.state.op(program, thread);
-            match member.threads[thread.index()] {
-                Status::Begun(at) => {
-                    matches!(own, Op::Compute(_))
-                        || looks_like(own, &program.code(thread).ops[at as usize])
+            let ops = &program.code(thread).ops;
+            match (member.threads[thread.index()], self.client.menu) {
+                (Status::Begun(at), _)
+                    if matches!(ops[own], Op::Compute(_))
+                        || looks_like(&ops[own], &ops[at as usize]) =>
+                {
+                    moves.push(Taken { choice, at: own });
                 }
-                _ => self.client.menu.is_none() && matches!(own, Op::Compute(_)),
+                (Status::Idle, None) if matches!(ops[own], Op::Compute(_)) => {
+                    moves.push(Taken { choice, at: own });
+                }
+                (Status::Idle, Some(menu)) => {
+                    let early = ops.iter().enumerate().filter(|(at, op)| {
+                        is_unseen(op)
+                            && member.state.can_do(thread, op)
+                            && (menu.allows)(&member.state, usize::MAX, thread, *at)
+                    });
+                    moves.extend(early.map(|(at, _)| Taken { choice, at }));
+                }
+                _ => {}
             }
-        });
-        choices
+        }
+        moves
     }
 
     /// Takes a step of a member; false if it shows what was not seen.
-    fn advance(&mut self, member: &mut Member, choice: Choice) -> Result<bool, StepError> {
+    fn advance(&mut self, member: &mut Member, taken: Taken) -> Result<bool, StepError> {
+        let Taken { choice, at } = taken;
         let program = self.client.program;
         let mut seen = Events::new();
         let mut listen = Listen {
@@ -360,6 +430,9 @@ impl<'a> Explained<'a> {
             heard: Mutants::NONE,
         };
         let thread = choice.thread().index();
+        if let Choice::Step(_) = choice {
+            member.state.threads[thread].at = at as u32;
+        }
         member.state.take(program, choice, &mut listen)?;
         if let (Choice::Step(_), Status::Begun(_)) = (choice, member.threads[thread])
             && member.state.system.thread(choice.thread()).frame != Frame::User
@@ -371,6 +444,7 @@ impl<'a> Explained<'a> {
                 Event::Begins(..) => continue,
                 Event::Over(thread, number) => match member.threads[thread.index()] {
                     Status::Begun(_) | Status::Inside => (thread, Status::Done(number)),
+                    Status::Idle => (thread, Status::Early(at as u32)),
                     _ => return Ok(false),
                 },
                 Event::Ended(thread) => match member.threads[thread.index()] {
@@ -398,4 +472,12 @@ impl<'a> Explained<'a> {
             }
         }
     }
+}
+
+/// Does a recording show only when such a step was done, and not when it began?
+fn is_unseen(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Add { .. } | Op::Mark { .. } | Op::Complete { .. } | Op::End
+    )
 }
