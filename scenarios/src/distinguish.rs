@@ -12,7 +12,7 @@ mod menu;
 pub use menu::{Area, MOST_THREADS, areas};
 
 use crate::experiment;
-use iocp_model::{Kernel, Mutant, Mutants, ThreadId, ThreadState};
+use iocp_model::{Kernel, Mutant, Mutants, Semantics, ThreadId, ThreadState};
 use iocp_scheduler::{
     Choice, Op, Program, State, StepError, Workload,
     conform::{self, Divergence, Recording, Verdict},
@@ -241,7 +241,15 @@ fn in_choice(
 
 /// The mutants in which two kernels differ, if that is all in which they do.
 fn differences(a: Kernel, b: Kernel) -> Option<Mutants> {
-    (a.profile == b.profile).then(|| a.mutants.difference(b.mutants))
+    let (a, b) = (a.semantics(), b.semantics());
+    // What `more` breaks and `less` does not.
+    let added = |more: Semantics, less: Semantics| {
+        let is_added = |mutant: &Mutant| more.with(*mutant) == more && less.with(*mutant) != less;
+        let added: Mutants = Mutant::all().filter(is_added).collect();
+        let all = added.iter().fold(less, Semantics::with);
+        (all == more).then_some(added)
+    };
+    added(a, b).or_else(|| added(b, a))
 }
 
 /// How many of so many random runs of a program under `actual` have an outcome that is impossible

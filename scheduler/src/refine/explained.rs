@@ -211,13 +211,13 @@ impl<'a> Explained<'a> {
         let program = self.client.program;
         for thread in state.system.thread_ids() {
             let index = thread.index();
+            // What it was in is over.
+            let is_over = |event: &Event| matches!(event, Event::Over(over, _) if *over == thread);
             let moved = match taken {
                 None => true,
-                Some(taken) if taken.choice.thread() == thread => true,
-                // What it was in is over.
-                Some(_) => self.seen.iter().any(|event| {
-                    matches!(event, Event::Over(other, _) if *other == thread)
-                }),
+                Some(taken) => {
+                    taken.choice == Choice::Step(thread) || self.seen.iter().any(is_over)
+                }
             };
             let object = state.system.thread(thread);
             let rests = object.frame == Frame::User && object.state != ThreadState::Terminated;
