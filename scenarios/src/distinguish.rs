@@ -206,18 +206,11 @@ fn in_choice(
         program: &programs.program,
         menu: Some(&menu),
     };
-    let claimed_semantics = claimed.semantics();
-    // A thread of a menu never spins, so there is no error.
-    if let Some(differ) = differ
-        && refine::hears(client, actual.semantics(), differ, bound.most_states) == Ok(false)
-    {
-        return Outcome::Same;
-    }
     let mut found = None;
     let refined = refine::search(
         client,
         actual.semantics(),
-        claimed_semantics,
+        claimed.semantics(),
         Limits {
             most_states: bound.most_states,
             differ,
@@ -228,6 +221,7 @@ fn in_choice(
             found.is_some()
         },
     );
+    // A thread of a menu never spins, so there is no error.
     let Ok(refined) = refined else {
         return Outcome::NoVerdict;
     };

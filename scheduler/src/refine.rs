@@ -12,13 +12,15 @@
 //!
 //! Pairs of a state and a set are told apart by hashes of 128 bits.
 
+mod bearing;
 mod explained;
 
 use crate::{
     program::{Op, Program},
     state::{Choice, State, StepError},
 };
-use explained::{Event, EMPTY, Explained};
+use bearing::Bearing;
+use explained::{EMPTY, Event, Explained};
 use foldhash::quality::FixedState;
 use iocp_model::{Frame, Mutants, Semantics, ThreadId, ThreadState};
 use std::{
@@ -106,6 +108,10 @@ pub fn search(
     client.rest(&mut first);
     client.rest(&mut other);
     let in_step = limits.differ.is_some() && same(&first, &other);
+    let bearing = match limits.differ {
+        Some(differ) if in_step => Bearing::find(client, &first, differ, limits.most_states)?,
+        _ => None,
+    };
     let mut explained = Explained::new(client);
     let set = explained.begin(other, &first)?;
     let mut search = Search {
@@ -113,6 +119,7 @@ pub fn search(
         limits,
         accept,
         explained,
+        bearing,
         visited: HashSet::with_hasher(FixedState::with_seed(0)),
         nodes: Vec::new(),
         now: VecDeque::new(),
@@ -131,54 +138,6 @@ pub fn search(
     };
     search.add(node, &first, false);
     search.run()
-}
-
-/// Is any of these mutants ever of importance, in the steps that the menu allows?
-///
-/// # Errors
-/// If a thread spins.
-pub fn hears(
-    client: Client<'_>,
-    semantics: Semantics,
-    mutants: Mutants,
-    most_states: u64,
-) -> Result<bool, StepError> {
-    let mut first = State::initial(client.program, semantics)?;
-    if State::heard_at_start(client.program, semantics).intersects(mutants) {
-        return Ok(true);
-    }
-    client.rest(&mut first);
-    let mut visited: HashSet<u128, FixedState> = HashSet::with_hasher(FixedState::with_seed(0));
-    let (mut now, mut later) = (VecDeque::from([(first, 0, 0)]), VecDeque::new());
-    let (mut moves, mut bytes) = (Vec::new(), Vec::new());
-    let mut explained = Explained::new(client);
-    loop {
-        let Some((state, used, steps)) = now.pop_front() else {
-            if later.is_empty() {
-                return Ok(false);
-            }
-            std::mem::swap(&mut now, &mut later);
-            continue;
-        };
-        client.moves(&state, used, steps, &mut moves);
-        for &(taken, cost) in &moves {
-            let mut after = state.clone();
-            let heard = explained.act(&mut after, taken)?;
-            if heard.intersects(mutants) {
-                return Ok(true);
-            }
-            bytes.clear();
-            after.encode(&mut bytes);
-            if visited.insert(hash(&bytes)) {
-                let used = used.max(taken.choice.thread().index() + 1);
-                let queue = if cost > 0 { &mut later } else { &mut now };
-                queue.push_back((after, used, steps + cost));
-            }
-        }
-        if visited.len() as u64 >= most_states {
-            return Ok(true);
-        }
-    }
 }
 
 fn same(a: &State, b: &State) -> bool {
@@ -265,6 +224,8 @@ struct Search<'a, F> {
     limits: Limits,
     accept: F,
     explained: Explained<'a>,
+    /// What leads to a step on which the difference between the kernels has a bearing.
+    bearing: Option<Bearing>,
     visited: HashSet<u128, FixedState>,
     nodes: Vec<Node>,
     /// Nodes to visit, of as many steps as those that are being visited, and of one more.
@@ -328,12 +289,7 @@ impl<F: FnMut(&[Taken]) -> bool> Search<'_, F> {
             self.transitions += 1;
             let differ = self.limits.differ;
             let in_step = in_step && differ.is_some_and(|differ| !heard.intersects(differ));
-            let last = self
-                .client
-                .menu
-                .is_some_and(|menu| steps + cost == menu.most_steps);
-            if in_step && last && !self.goes_on(&after) {
-                // Nothing comes after it, and so far the other kernel does the same.
+            if in_step && !self.leads_on(&after, steps + cost) {
                 continue;
             }
             let set = self.explained.follow(set)?;
@@ -357,16 +313,17 @@ impl<F: FnMut(&[Taken]) -> bool> Search<'_, F> {
         Ok(())
     }
 
-    /// Can something happen without another step of a program?
-    fn goes_on(&self, state: &State) -> bool {
-        let threads = state.system.threads().iter();
-        let members = threads.filter(|thread| thread.port.is_some());
-        let mut choices = Vec::new();
-        state.choices(self.client.program, &mut choices);
-        members.count() > 0
-            || choices
-                .iter()
-                .any(|choice| !matches!(choice, Choice::Step(_)))
+    /// The kernels have done the same so far: can they do anything else after this state and so
+    /// many steps?
+    fn leads_on(&mut self, state: &State, steps: u32) -> bool {
+        let Some(bearing) = &mut self.bearing else {
+            return true;
+        };
+        match (bearing.steps_from(state), self.client.menu) {
+            (Some(more), Some(menu)) => steps + more <= menu.most_steps,
+            (Some(_), None) => true,
+            (None, _) => false,
+        }
     }
 
     /// Does nothing happen any more, if no thread does another step? A thread that belongs to no

@@ -19,7 +19,7 @@ use iocp_traces::{Happening, columns};
 use std::{
     fs,
     io::{IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Instant,
 };
 
@@ -125,14 +125,25 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         answered: &answered,
     };
     if let (Some(path), Outcome::Differs(found)) = (&arguments.output, &answered.outcome) {
-        let text = to_toml(&found.program.workload);
-        fs::write(path, text).map_err(|error| Problem::file("write", path, &error))?;
+        let mut workload = found.program.workload.clone();
+        if arguments.scenario.is_none() {
+            workload.name = name_for(path).unwrap_or(workload.name);
+        }
+        fs::write(path, to_toml(&workload)).map_err(|error| Problem::file("write", path, &error))?;
     }
     match arguments.format {
         Format::Human => report.human()?,
         Format::Json => print_json(&report.json())?,
     }
     Ok(exit(&answered))
+}
+
+/// The name of a scenario in this file, if it makes one.
+fn name_for(path: &Path) -> Option<String> {
+    let name = path.file_stem()?.to_str()?;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(plain))
+        .then(|| name.to_owned())
 }
 
 fn exit(answered: &Answered) -> Exit {
@@ -390,9 +401,9 @@ impl Report<'_> {
         if self.answered.refused > 0 {
             writeln!(
                 out,
-                "{} left out that the checker of recordings explains; there may be a smaller \
-                 workload.",
-                counted(self.answered.refused as usize, "schedule was")
+                "{} left out, since the checker of recordings explains what they show; there may be \
+                 something smaller.",
+                counted(self.answered.refused as usize, "schedule")
             )?;
         }
         match (&self.arguments.output, &self.arguments.scenario) {
