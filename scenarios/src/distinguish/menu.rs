@@ -214,7 +214,15 @@ impl SmallPrograms {
             machine: Machine::default(),
             ..workload.clone()
         };
-        try_it(&plain).or_else(|| try_it(&workload))
+        // A file may be of importance only because it is there.
+        let full = || Workload {
+            ports: self.program.workload.ports.clone(),
+            files: self.program.workload.files.clone(),
+            ..plain.clone()
+        };
+        try_it(&plain)
+            .or_else(|| try_it(&workload))
+            .or_else(|| try_it(&full()))
     }
 
     fn workload(&self, path: &[Taken]) -> Workload {
