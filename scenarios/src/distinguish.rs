@@ -166,7 +166,15 @@ pub fn in_small_programs(
     for steps in 1..=bound.steps {
         for programs in &choices {
             tell(steps, &programs.areas);
-            let found = in_choice(programs, actual, claimed, steps, differ, bound, &mut answered);
+            let found = in_choice(
+                programs,
+                actual,
+                claimed,
+                steps,
+                differ,
+                bound,
+                &mut answered,
+            );
             match found {
                 Outcome::Differs(_) => {
                     answered.outcome = found;

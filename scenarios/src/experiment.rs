@@ -112,7 +112,12 @@ fn record(program: &Program, kernel: Kernel, seed: u64) -> Result<Seen, RunError
 }
 
 /// Does this run differ? `None` if it does not end.
-pub(crate) fn differs(program: &Program, actual: Kernel, claimed: Kernel, seed: u64) -> Option<bool> {
+pub(crate) fn differs(
+    program: &Program,
+    actual: Kernel,
+    claimed: Kernel,
+    seed: u64,
+) -> Option<bool> {
     let seen = record(program, actual, seed).ok()?;
     if seen.end == End::OutOfSteps {
         return None;

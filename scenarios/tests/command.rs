@@ -261,3 +261,49 @@ fn the_matrix_has_a_format_for_each_reader() {
     assert!(page.starts_with("<!DOCTYPE html>") && page.contains("id=\"KQ-02\""));
     assert!(exits(&["rules", "KQ-02", "--format", "html"], 2).contains("takes no ids"));
 }
+
+#[test]
+fn what_tells_two_kernels_apart_can_be_recorded() {
+    let path = file("no-handoff.toml", b"");
+    let (broken, default) = ("windows-10-1607+,no-handoff-on-block", "windows-10-1607+");
+    let said = exits(&["distinguish", broken, default, "--output", &path], 0);
+    assert!(
+        said.contains("To see which a kernel is: iocp record"),
+        "{said}"
+    );
+    let said = exits(&["run", &path, "--profile", broken], 0);
+    assert!(said.starts_with("no-handoff: An outcome of"), "{said}");
+    // Whatever the order of kernels, a scenario is searched with both.
+    let said = exits(&["distinguish", broken, default, "--scenario", &path], 0);
+    assert!(said.contains("by the shortest schedule"), "{said}");
+    let json = exits(&["distinguish", broken, default, "--format", "json"], 0);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!(json["verdict"], "differs");
+    assert_eq!(json["found"]["steps"], 4);
+}
+
+#[test]
+fn kernels_that_nothing_tells_apart() {
+    let default = "windows-10-1607+";
+    let said = exits(&["distinguish", default, default], 2);
+    assert!(said.contains("are the same kernel"), "{said}");
+    let said = exits(&["distinguish", default, "windows-9"], 2);
+    assert!(said.contains("there is no profile \"windows-9\""), "{said}");
+    let said = exits(&["distinguish", default, "wine-8,fifo-waiter"], 2);
+    assert!(said.contains("did you mean \"fifo-waiters\""), "{said}");
+    exits(&["distinguish", default], 2);
+    let broken = "windows-10-1607+,head-insert-joins-the-tail";
+    let said = exits(&["distinguish", broken, default, "--steps", "2"], 1);
+    assert!(said.starts_with("No difference"), "{said}");
+    let broken = "windows-10-1607+,no-limit";
+    let said = exits(&["distinguish", broken, default, "--most-states", "5"], 3);
+    assert!(said.starts_with("No verdict"), "{said}");
+    let spins = file(
+        "spins.toml",
+        b"name = \"spins\"\n[[thread]]\nname = \"a\"\nprogram = [{ repeat = \"forever\", do = [{ if = { result = \"packet\" }, do = [] }] }]\n",
+    );
+    let said = exits(&["distinguish", broken, default, "--scenario", &spins], 2);
+    assert!(said.contains("cannot be explored"), "{said}");
+    let said = exits(&["distinguish", broken, default, "--scenario", "lifo"], 2);
+    assert!(said.contains("there is no scenario \"lifo\""), "{said}");
+}

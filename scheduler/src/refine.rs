@@ -350,7 +350,11 @@ impl<F: FnMut(&[Taken]) -> bool> Search<'_, F> {
         // At most `most_states` and a few.
         let index = self.nodes.len() as u32;
         self.nodes.push(node);
-        let queue = if later { &mut self.later } else { &mut self.now };
+        let queue = if later {
+            &mut self.later
+        } else {
+            &mut self.now
+        };
         queue.push_back((index, state.clone()));
     }
 

@@ -61,9 +61,18 @@ fn what_is_found_tells_the_kernels_apart() {
         let read = file::parse(mutant, &text).unwrap();
         assert_eq!(read.workload, found.program.workload);
         let verdict = |kernel: Kernel| {
-            check(&read.program, kernel.semantics(), &found.trace, Options::default()).unwrap()
+            check(
+                &read.program,
+                kernel.semantics(),
+                &found.trace,
+                Options::default(),
+            )
+            .unwrap()
         };
-        assert!(matches!(verdict(actual), Verdict::Conforms { .. }), "{mutant}");
+        assert!(
+            matches!(verdict(actual), Verdict::Conforms { .. }),
+            "{mutant}"
+        );
         assert!(matches!(verdict(default), Verdict::Diverges(_)), "{mutant}");
         let shown = distinguish::shown_in(&read.program, actual, default, 200);
         assert!(shown > 0, "{mutant}: {text}");
@@ -116,9 +125,15 @@ fn a_scenario_is_searched_completely() {
     };
     let fifo = "windows-10-1607+,fifo-waiters";
     let default = "windows-10-1607+";
-    assert!(matches!(ask("lifo-release", fifo, default), Outcome::Differs(_)));
+    assert!(matches!(
+        ask("lifo-release", fifo, default),
+        Outcome::Differs(_)
+    ));
     assert!(matches!(ask("fifo-packets", fifo, default), Outcome::Same));
-    assert!(matches!(ask("lifo-release", default, fifo), Outcome::Differs(_)));
+    assert!(matches!(
+        ask("lifo-release", default, fifo),
+        Outcome::Differs(_)
+    ));
 }
 
 #[test]

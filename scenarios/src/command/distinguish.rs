@@ -129,7 +129,8 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         if arguments.scenario.is_none() {
             workload.name = name_for(path).unwrap_or(workload.name);
         }
-        fs::write(path, to_toml(&workload)).map_err(|error| Problem::file("write", path, &error))?;
+        fs::write(path, to_toml(&workload))
+            .map_err(|error| Problem::file("write", path, &error))?;
     }
     match arguments.format {
         Format::Human => report.human()?,
@@ -274,7 +275,9 @@ fn one_line(found: &Experiment) -> String {
                 return String::new();
             };
             let what = keys.shift_remove("call");
-            let words = keys.iter().map(|(key, value)| format!("{key} {}", plain(value)));
+            let words = keys
+                .iter()
+                .map(|(key, value)| format!("{key} {}", plain(value)));
             let words: Vec<_> = words.collect();
             match what {
                 Some(call) => format!("{}({})", plain(&call), words.join(", ")),
@@ -284,7 +287,11 @@ fn one_line(found: &Experiment) -> String {
         format!("{}: {}", thread.name, steps.collect::<Vec<_>>().join("; "))
     });
     let threads: Vec<_> = threads.collect();
-    format!("{}: {}", counted(size(workload), "step"), threads.join(" | "))
+    format!(
+        "{}: {}",
+        counted(size(workload), "step"),
+        threads.join(" | ")
+    )
 }
 
 fn plain(value: &serde_json::Value) -> String {
@@ -312,11 +319,15 @@ impl Report<'_> {
                 "{}",
                 wrapped(
                     &format!(
-                        "No difference: every outcome of {} is possible under {}, too, in {}. All \
-                         programs and schedules were tried.",
+                        "No difference: every outcome of {} is possible under {}, too, in {}. All {}.",
                         self.actual,
                         self.claimed,
-                        self.where_it_looked()
+                        self.where_it_looked(),
+                        match self.arguments.scenario {
+                            Some(_) => "schedules were tried",
+                            None =>
+                                "programs and schedules were tried; --steps N tries larger ones",
+                        }
                     ),
                     terminal_width(),
                     0
@@ -412,7 +423,11 @@ impl Report<'_> {
                 writeln!(out, "To see which a kernel is: iocp record {path}")?;
             }
             (None, Some(name)) => {
-                writeln!(out, "To see which a kernel is: iocp record {}", quoted(name))?;
+                writeln!(
+                    out,
+                    "To see which a kernel is: iocp record {}",
+                    quoted(name)
+                )?;
             }
             (None, None) => writeln!(
                 out,

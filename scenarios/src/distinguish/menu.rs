@@ -170,7 +170,9 @@ impl SmallPrograms {
             .into_iter()
             .map(|steps| steps.into_iter().map(entry).collect())
             .collect();
-        let ends = areas.iter().any(|area| area.name == "ends" || area.name == "waits");
+        let ends = areas
+            .iter()
+            .any(|area| area.name == "ends" || area.name == "waits");
         Self {
             areas,
             entries,
@@ -267,7 +269,10 @@ fn spelled_out(step: &Step, own: usize, threads: usize) -> Vec<(Step, Option<usi
         };
         return (1..=MOST_KEYS).map(|key| (with_key(key), None)).collect();
     }
-    let until = step.until.as_ref().and_then(|until| until.as_slice().first());
+    let until = step
+        .until
+        .as_ref()
+        .and_then(|until| until.as_slice().first());
     let others = (0..threads).filter(|thread| *thread != own);
     if let Some(condition) = until.filter(|until| until.starts_with("OTHER")) {
         let about = |other: usize| {
@@ -348,4 +353,34 @@ fn free_key(state: &State) -> Option<u64> {
         })
     };
     (1..=MOST_KEYS).find(|key| !queued(*key) && !granted(*key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_menu_compiles_whatever_is_chosen() {
+        assert!(areas().len() > 1);
+        for count in 0..=2 {
+            for chosen in choices(count) {
+                assert_eq!(chosen.len(), count + 1);
+                for threads in 1..=MOST_THREADS {
+                    let programs = SmallPrograms::new(chosen.clone(), threads);
+                    // One op a step, one to rest at, and the end.
+                    for (entries, thread) in programs.entries.iter().zip(&programs.program.threads)
+                    {
+                        let ops = &programs.program.codes[thread.code].ops;
+                        assert_eq!(ops.len(), entries.len() + 2);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn areas_are_named_once() {
+        let names: BTreeSet<_> = areas().iter().map(|area| &area.name).collect();
+        assert_eq!(names.len(), areas().len());
+    }
 }

@@ -260,7 +260,9 @@ impl<'a> Explained<'a> {
             }),
             Event::Ended(thread) => {
                 members.retain_mut(|member| self.ends(member, thread));
-                (thread, |status, _| (status == Status::Gone).then_some(status))
+                (thread, |status, _| {
+                    (status == Status::Gone).then_some(status)
+                })
             }
         };
         let number = match event {
