@@ -313,7 +313,7 @@ fn play(program: &Program, kernel: Kernel, path: &[Taken]) -> Option<(Trace, Vec
             tracer.waits_until(thread, op);
         }
         state.take(program, choice, &mut tracer).ok()?;
-        tracer.step_ends(&state);
+        tracer.step_ends(program, &state);
         schedule.push(choice);
         now_ns += 1;
     }

@@ -161,6 +161,7 @@ fn runs() -> impl Iterator<Item = (&'static str, determinism::Written)> {
             let options = Options {
                 most_steps: 2_000,
                 jitter_percent: 20,
+                untimed: false,
             };
             let written = determinism::write(&scenario.program, profile, Random::new(1), options)
                 .unwrap_or_else(|error| panic!("{}: {error}", entry.name));

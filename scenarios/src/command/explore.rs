@@ -11,7 +11,9 @@ mod watch;
 
 pub(super) use report::sentence;
 
-use super::{Exit, Format, Kernels, Problem, Result, find_scenario, output, print_json, run};
+use super::{
+    Exit, Format, Kernels, Problem, Result, find_scenario, output, print_json, quoted, run,
+};
 use crate::{catalogue, file::Scenario};
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};

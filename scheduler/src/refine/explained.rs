@@ -410,7 +410,7 @@ impl<'a> Explained<'a> {
                 (Status::Idle, Some(menu)) => {
                     let early = ops.iter().enumerate().filter(|(at, op)| {
                         is_unseen(op)
-                            && member.state.can_do(thread, op)
+                            && member.state.can_do(thread, op, &mut ())
                             && (menu.allows)(&member.state, usize::MAX, thread, *at)
                     });
                     moves.extend(early.map(|(at, _)| Taken { choice, at }));

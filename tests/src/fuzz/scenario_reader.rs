@@ -40,6 +40,7 @@ pub fn run(bytes: &[u8]) {
         let options = Options {
             most_steps: MOST_STEPS,
             jitter_percent: 30,
+            untimed: false,
         };
         let program = &scenario.program;
         let made = Run::new(program, profile.semantics, Random::new(0), options);

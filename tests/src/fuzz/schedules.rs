@@ -33,6 +33,7 @@ pub fn run(bytes: &[u8]) {
     let options = Options {
         most_steps: answers.len() as u64,
         jitter_percent: schedule.jitter_percent,
+        untimed: false,
     };
     let strategy = Recorded::new(replay);
     let Ok(mut run) = Run::new(program, profile.semantics, strategy, options) else {
