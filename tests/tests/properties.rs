@@ -125,6 +125,7 @@ fn options(seed: u64) -> Options {
     Options {
         most_steps: 20_000,
         jitter_percent: if seed.is_multiple_of(4) { 30 } else { 0 },
+        untimed: false,
     }
 }
 

@@ -252,12 +252,10 @@ impl Store {
         systems.iter().for_each(|system| {
             self.system(system);
         });
-        let sets = |all: Vec<Vec<_>>| {
-            all.into_iter()
-                .map(|one| one.into_iter().collect())
-                .collect()
-        };
-        self.controls = sets(controls);
+        self.controls = controls
+            .into_iter()
+            .map(|one| one.into_iter().collect())
+            .collect();
         self.lasts = lasts.into_iter().collect();
         self.locals = locals
             .into_iter()

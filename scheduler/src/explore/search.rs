@@ -322,12 +322,10 @@ impl<'a> Search<'a> {
                         .collect();
                     threads
                         .into_iter()
-                        .map(|thread| {
-                            thread
-                                .join()
-                                .unwrap_or_else(|it| std::panic::resume_unwind(it))
+                        .try_for_each(|thread| match thread.join() {
+                            Ok(result) => result,
+                            Err(panic) => std::panic::resume_unwind(panic),
                         })
-                        .collect::<Result<(), StepError>>()
                 })?;
             }
             let taken = taken.into_inner().min(self.frontier.len());

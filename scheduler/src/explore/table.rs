@@ -46,7 +46,7 @@ impl Table {
     /// neighbours stay neighbours when the table grows.
     #[inline(always)]
     fn first(&self, word: u64) -> usize {
-        (u128::from(spread(word)) * self.slots.len() as u128 >> u64::BITS) as usize
+        ((u128::from(spread(word)) * self.slots.len() as u128) >> u64::BITS) as usize
     }
 
     #[inline(always)]
@@ -123,7 +123,7 @@ impl Bits {
         let (mut hash, step) = (spread(word), spread(!word) | 1);
         let mut is_new = false;
         for _ in 0..BITS {
-            let at = (u128::from(hash) * self.words.len() as u128 >> u64::BITS) as usize;
+            let at = ((u128::from(hash) * self.words.len() as u128) >> u64::BITS) as usize;
             let bit = 1 << (hash & 63);
             is_new |= self.words[at].fetch_or(bit, Ordering::Relaxed) & bit == 0;
             hash = hash.wrapping_add(step);
