@@ -6,7 +6,7 @@ use iocp_scenarios::experiment;
 use iocp_scheduler::{
     Run, RunError,
     run::Options,
-    strategy::{Recorded, Schedule},
+    strategy::{Pace, Recorded, Schedule},
 };
 
 /// Reads the bytes as a schedule, and replays it.
@@ -33,7 +33,7 @@ pub fn run(bytes: &[u8]) {
     let options = Options {
         most_steps: answers.len() as u64,
         jitter_percent: schedule.jitter_percent,
-        untimed: false,
+        untimed: schedule.clock == Pace::None,
     };
     let strategy = Recorded::new(replay);
     let Ok(mut run) = Run::new(program, profile.semantics, strategy, options) else {
