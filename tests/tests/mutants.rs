@@ -84,7 +84,10 @@ fn killers() -> Vec<Vec<&'static str>> {
 /// A random program, half of the time from the catalogue.
 fn program(rng: &mut ChaCha8Rng) -> Program {
     if rng.random() {
-        let small = |(name, _): &&(&str, Program)| !name.starts_with("load");
+        // Those that are made to be large have nothing of their own.
+        let large = ["load", "peers"];
+        let small =
+            |(name, _): &&(&str, Program)| !large.iter().any(|large| name.starts_with(large));
         let programs: Vec<_> = experiment::programs().iter().filter(small).collect();
         programs.choose(rng).unwrap().1.clone()
     } else {
