@@ -188,7 +188,7 @@ mutants! {
         "A dequeuer whose time ran out looks at the queue once more when it goes on."
     TimeOutBeforePacket "time-out-before-packet" breaks [KQ_10]
         "An interrupted dequeue whose time is up times out, even if a packet is queued.";
-        unobservable "As far as a program can tell, the time ran out before the interruption."
+        unobservable "Only a suspension that catches the call at its very beginning shows it, before any time has passed: no clock runs out then, though `iocp distinguish` finds the five steps."
     InterruptionRestartsTimeOut "interruption-restarts-time-out" breaks [KQ_13]
         "A dequeue that was interrupted and blocks again has its whole time again.";
         unobservable "How late a time-out comes, no rule says; a program sees only that it comes."

@@ -712,6 +712,9 @@ fn the_tables_are_up_to_date() {
     }
     assert_generated("sources.md", "profiles", &profiles);
 
+    let reductions = iocp_scheduler::explore::soundness::table();
+    assert_generated("every-schedule.md", "reductions", &reductions);
+
     let mut answers =
         String::from("| question | scenario | answer | and that means |\n|---|---|---|---|\n");
     for question in questions::QUESTIONS {

@@ -54,7 +54,10 @@ use iocp_model::Kernel;
 use judge::Properties;
 use partial_order::Light;
 use search::{Level, Reduction, Search};
-use std::io::{BufRead, Write};
+use std::{
+    io::{BufRead, Write},
+    sync::atomic::{AtomicBool, Ordering},
+};
 use symmetry::Symmetry;
 use trail::{Shortest, Trail};
 
@@ -394,11 +397,15 @@ fn run(
             return Ok(Some(Limit::Stopped));
         }
         let before = progress.states;
-        let level = search.level(&|states| {
+        let is_full = AtomicBool::new(false);
+        let level = search.level(&|states, memory| {
+            is_full.fetch_or(memory as u64 > options.memory, Ordering::Relaxed);
             states < options.most_states
+                && memory as u64 <= options.memory
                 && go_on(&Progress {
                     states,
                     frontier: progress.frontier.saturating_sub(states - before),
+                    memory: memory as u64,
                     ..progress
                 })
         })?;
@@ -410,6 +417,7 @@ fn run(
             Level::Cut if search.counted().states >= options.most_states => {
                 return Ok(Some(Limit::States));
             }
+            Level::Cut if is_full.into_inner() => return Ok(Some(Limit::Memory)),
             Level::Cut => return Ok(Some(Limit::Stopped)),
             Level::Done if search.depth > options.most_depth => return Ok(Some(Limit::Depth)),
             Level::Done => {}

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     expect::{self, When},
-    program::{Op, Program},
+    program::{Condition, Op, Program},
     state::{Part, Watch},
 };
 use iocp_model::{Frame, Kernel, PortId, Target, ThreadState, invariants};
@@ -167,6 +167,8 @@ impl<'p> Properties<'p> {
                         at()
                     )));
                 }
+                // An order that did not come about: the scenario means other schedules than this.
+                (Frame::User, ThreadState::Running) if orders(state.op(self.program, id)) => {}
                 (Frame::User, ThreadState::Running) => {
                     return Some(Violation::Deadlock(format!(
                         "{name} stands for ever at {}",
@@ -178,6 +180,25 @@ impl<'p> Properties<'p> {
         }
         None
     }
+}
+
+/// Does the op wait until others stand in a certain way, as no program can? It says which schedules
+/// a scenario is about.
+fn orders(op: &Op) -> bool {
+    fn about_threads(condition: &Condition) -> bool {
+        match condition {
+            Condition::Waits(..)
+            | Condition::Blocked(_)
+            | Condition::Suspended(_)
+            | Condition::Depth(..) => true,
+            Condition::All(all) => all.iter().any(about_threads),
+            Condition::Ended(_)
+            | Condition::Counter(..)
+            | Condition::Result(_)
+            | Condition::Key(_) => false,
+        }
+    }
+    matches!(op, Op::Until(conditions, _) if conditions.iter().any(about_threads))
 }
 
 impl Judge for Properties<'_> {

@@ -216,8 +216,11 @@ impl Memo {
     /// The memory that it takes, roughly.
     pub(crate) fn memory(&self) -> usize {
         self.cells.len() * size_of::<Cell>()
+            + self.standing.len()
             + self.moves.len() * (size_of::<Move>() + size_of::<Effect>())
-            + self.more_cells.len() * 24
+            + self.questions.len() * size_of::<Question>()
+            + self.answers.len() * size_of::<Vec<Place>>() * 2
+            + (self.more_cells.len() + self.more_answers.len()) * 24
     }
 
     /// Keys are laid out another way from now on.

@@ -150,6 +150,8 @@ pub(crate) struct Store {
     /// Of each slot, the hashes of its parts.
     hashes: Vec<Vec<u64>>,
     bytes: Vec<u8>,
+    /// The memory that the systems take, roughly.
+    systems_memory: usize,
 }
 
 /// Values that are the same if their bytes are.
@@ -166,6 +168,21 @@ struct Numbered<T> {
 #[allow(clippy::expect_used)]
 fn number(count: usize) -> Id {
     Id::try_from(count).expect("fewer than 2^32 parts")
+}
+
+/// The memory that a system takes, roughly, with its place in the tables.
+fn memory_of(system: &System) -> usize {
+    let queued: usize = system
+        .ports()
+        .iter()
+        .map(|port| port.queue.len() * size_of::<iocp_model::Packet>())
+        .sum();
+    let places = size_of::<(Box<[u8]>, Id)>() * 2 + size_of::<u64>() * 2;
+    size_of::<System>()
+        + size_of_val(system.threads())
+        + size_of_val(system.ports())
+        + queued
+        + places
 }
 
 fn listed<T: Clone>(set: &IndexSet<T, Hasher>) -> Vec<T> {
@@ -189,6 +206,7 @@ impl Store {
             values: vec![IndexSet::default(); slots.all - 1 - slots.threads],
             hashes: vec![Vec::new(); slots.all],
             bytes: Vec::new(),
+            systems_memory: 0,
             codes,
             slots,
         }
@@ -272,14 +290,7 @@ impl Store {
 
     /// The memory that the parts take, roughly.
     pub(crate) fn memory(&self) -> usize {
-        let systems = &self.systems.values;
-        let one = systems.last().map_or(0, |system| {
-            size_of::<System>()
-                + system.most_encoded() / 4
-                + size_of_val(system.threads())
-                + size_of_val(system.ports())
-        });
-        systems.len() * one
+        self.systems_memory
     }
 
     fn hash(slot: usize, bytes: &[u8]) -> u64 {
@@ -296,6 +307,7 @@ impl Store {
         let id = number(self.systems.values.len());
         self.systems.ids.insert(self.bytes.as_slice().into(), id);
         self.systems.values.push(system.clone());
+        self.systems_memory += self.bytes.len() + memory_of(system);
         self.hashes[Slots::SYSTEM].push(Self::hash(Slots::SYSTEM, &self.bytes));
         id
     }

@@ -263,7 +263,7 @@ impl<'a> Search<'a> {
 
     /// The memory that it takes.
     pub(crate) fn memory(&self) -> usize {
-        let own: usize = self.workers.iter().map(|worker| worker.memo.memory()).sum();
+        let own: usize = self.workers.iter().map(Worker::memory).sum();
         self.space.visited.memory()
             + lock(&self.space.store).memory()
             + lock(&self.space.rest).memory()
@@ -287,11 +287,14 @@ impl<'a> Search<'a> {
     /// If a thread of the program spins.
     pub(crate) fn level(
         &mut self,
-        go_on: &(dyn Fn(u64) -> bool + Sync),
+        go_on: &(dyn Fn(u64, usize) -> bool + Sync),
     ) -> Result<Level, StepError> {
         while !self.frontier.is_empty() {
+            // What a level adds is counted while it is visited: the parts, and what is learned.
+            let before = self.memory() - lock(&self.space.store).memory();
             let taken = AtomicUsize::new(0);
             let visited = AtomicU64::new(self.counted().states);
+            let more = AtomicUsize::new(0);
             let (space, frontier) = (&self.space, &self.frontier);
             let run = |worker: &mut Worker| -> Result<(), StepError> {
                 loop {
@@ -303,9 +306,13 @@ impl<'a> Search<'a> {
                         return Ok(());
                     };
                     let chunk = &rest[..CHUNK.min(rest.len())];
+                    let known = worker.memory();
                     worker.visit(space, chunk)?;
                     let so_far = visited.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-                    if !go_on(so_far + chunk.len() as u64) {
+                    let learned = worker.memory().saturating_sub(known);
+                    let learned = more.fetch_add(learned, Ordering::Relaxed) + learned;
+                    let memory = before + learned + lock(&space.store).memory();
+                    if !go_on(so_far + chunk.len() as u64, memory) {
                         space.stop.store(true, Ordering::Relaxed);
                     }
                 }
@@ -590,6 +597,11 @@ impl Worker {
             next_ids: Vec::new(),
             batch: Batch::default(),
         }
+    }
+
+    /// The memory that it takes by itself, roughly.
+    fn memory(&self) -> usize {
+        self.memo.memory() + (self.new.capacity() + self.left.capacity()) * size_of::<Key>()
     }
 
     /// Visits these states.
