@@ -119,6 +119,8 @@ pub fn in_program(
     most_states: u64,
 ) -> Result<Answered, StepError> {
     let mut answered = Answered::nothing();
+    // As a recording is read: on a real kernel others may come between a call and its count.
+    let program = &*program.with_counts_apart();
     let client = Client {
         program,
         menu: None,

@@ -40,7 +40,7 @@ enum Becomes {
 /// // The smallest with two threads.
 /// let smaller = shrink(&scenario.workload, None, |program| Some(program.threads.len() >= 2));
 /// assert_eq!(smaller.threads.len(), 1);
-/// assert_eq!(smaller.threads[0].copies, 2);
+/// assert_eq!(smaller.threads[0].copies, Some(2));
 /// assert_eq!(smaller.threads[0].program, []);
 /// # Ok::<(), iocp_scenarios::file::ScenarioError>(())
 /// ```
