@@ -398,9 +398,10 @@ fn run(
             return Ok(Some(Limit::Stopped));
         }
         let before = progress.states;
-        let is_full = AtomicBool::new(false);
+        let [is_full, is_over] = [false; 2].map(AtomicBool::new);
         let level = search.level(&|states, memory| {
             is_full.fetch_or(memory as u64 > options.memory, Ordering::Relaxed);
+            is_over.fetch_or(states >= options.most_states, Ordering::Relaxed);
             states < options.most_states
                 && memory as u64 <= options.memory
                 && go_on(&Progress {
@@ -415,9 +416,7 @@ fn run(
         }
         match level {
             Level::Last => return Ok(None),
-            Level::Cut if search.counted().states >= options.most_states => {
-                return Ok(Some(Limit::States));
-            }
+            Level::Cut if is_over.into_inner() => return Ok(Some(Limit::States)),
             Level::Cut if is_full.into_inner() => return Ok(Some(Limit::Memory)),
             Level::Cut => return Ok(Some(Limit::Stopped)),
             Level::Done if search.depth > options.most_depth => return Ok(Some(Limit::Depth)),

@@ -306,13 +306,15 @@ impl<'a> Search<'a> {
                         return Ok(());
                     };
                     let chunk = &rest[..CHUNK.min(rest.len())];
-                    let known = worker.memory();
+                    let (known, before_it) = (worker.memory(), worker.counted.states);
                     worker.visit(space, chunk)?;
-                    let so_far = visited.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+                    // Those for which there was no room are visited later.
+                    let states = worker.counted.states - before_it;
+                    let so_far = visited.fetch_add(states, Ordering::Relaxed);
                     let learned = worker.memory().saturating_sub(known);
                     let learned = more.fetch_add(learned, Ordering::Relaxed) + learned;
                     let memory = before + learned + lock(&space.store).memory();
-                    if !go_on(so_far + chunk.len() as u64, memory) {
+                    if !go_on(so_far + states, memory) {
                         space.stop.store(true, Ordering::Relaxed);
                     }
                 }
