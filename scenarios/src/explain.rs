@@ -82,7 +82,11 @@ fn write_parting(
     if possible.is_empty() {
         writeln!(out, "It could do nothing about that thread.")?;
     } else {
-        writeln!(out, "It could have done instead:")?;
+        let only = match possible.len() {
+            1 => "this",
+            _ => "one of these",
+        };
+        writeln!(out, "The rules allow only {only}:")?;
         for one in possible {
             writeln!(out, "  {one}")?;
         }
@@ -105,7 +109,12 @@ pub fn describe_state(program: &Program, state: &State) -> String {
         let waiters = if waiters.is_empty() {
             "nobody waits".to_owned()
         } else {
-            format!("waiting {}", waiters.join(" "))
+            let order = if waiters.len() > 1 {
+                " (oldest first)"
+            } else {
+                ""
+            };
+            format!("waiting{order} {}", waiters.join(" "))
         };
         ports.push(format!(
             "{name}: depth {}, active {} of {}, {waiters}",
@@ -195,9 +204,15 @@ impl Explanation {
             ..
         } = &self.diagnosis;
         match explanations.len() {
+            0 if *complete_to == 0 => writeln!(
+                text,
+                "No explanation was found within what a search may look at."
+            )?,
             0 => writeln!(
                 text,
-                "No set of up to {complete_to} broken rules explains it."
+                "No set of up to {complete_to} broken rules explains it: the kernel does something \
+                 that is not among the {} deviations tried.",
+                Mutant::COUNT
             )?,
             1 => writeln!(text, "It is explained by:")?,
             several => writeln!(text, "It is explained in {several} ways, by:")?,
@@ -210,8 +225,12 @@ impl Explanation {
             writeln!(text, "     and {} more", explanations.len() - MOST_SHOWN)?;
         }
         let shown = explanations.iter().take(MOST_SHOWN);
-        let named = shown.fold(Mutants::NONE, |all, set| all.union(*set));
-        for mutant in named.iter() {
+        let mut told = Mutants::NONE;
+        for mutant in shown.flat_map(|set| set.iter()) {
+            if told.contains(mutant) {
+                continue;
+            }
+            told = told.union([mutant].into_iter().collect());
             paragraph(
                 text,
                 &format!("{}: {}", mutant.name(), mutant.says()),
@@ -221,12 +240,17 @@ impl Explanation {
             let (first, others) = mutant.rules().split_at(mutant.rules().len().min(MOST_TOLD));
             for rule in first {
                 let rule = rule.rule();
-                let says = format!("  breaks {}: {}", page(rule.id), rule.says);
+                let says = format!("  then does not hold {}: {}", page(rule.id), rule.says);
                 paragraph(text, &says, width, 4)?;
             }
             if !others.is_empty() {
                 let others: Vec<_> = others.iter().map(|rule| rule.id()).collect();
-                paragraph(text, &format!("  and also {}", others.join(", ")), width, 4)?;
+                paragraph(
+                    text,
+                    &format!("  nor what goes with it: {}", others.join(", ")),
+                    width,
+                    4,
+                )?;
             }
         }
         match hidden_waits {

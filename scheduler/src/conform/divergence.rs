@@ -221,11 +221,11 @@ impl Watch for Listen<'_> {
             Some(Kind::Call {
                 result: Some(result),
                 ..
-            }) => Some(describe(result)),
-            _ => Some("that it never returned".into()),
+            }) => Some(format!("in the recording {}", describe(result))),
+            _ => Some("in the recording it had not returned when the recording ended".into()),
         };
         if let Some(recorded) = &recorded {
-            said += &format!(" (the recording has {recorded})");
+            said += &format!(" ({recorded})");
         }
         self.concerns |= self.target == Some(thread) || recorded.is_some();
         self.said.push(said);
