@@ -5,7 +5,7 @@
 //! sense of [`conform`](crate::conform). The search here asks this of all schedules of a program at
 //! once, in the way of trace refinement: it goes through the states of the first kernel breadth
 //! first, and with each keeps the *set* of the states in which the second could be after the same
-//! outcome ([`explained`]). Where that set is empty, the outcome is impossible there.
+//! outcome (`explained`). Where that set is empty, the outcome is impossible there.
 //!
 //! The threads do what a [`Client`] lets them: what their programs say, or any step of a menu, so
 //! that all small programs are tried in one search.
