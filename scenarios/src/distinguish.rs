@@ -36,7 +36,7 @@ pub struct Bound {
     pub threads: usize,
     /// The most steps of all threads together.
     pub steps: u32,
-    /// The most [areas](areas) of the menu in one program, besides the first.
+    /// The most [areas] of the menu in one program, besides the first.
     pub areas: usize,
     /// The most states to look at in one search.
     pub most_states: u64,
