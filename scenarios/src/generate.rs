@@ -113,7 +113,7 @@ impl Sketch {
     fn draw(rng: &mut ChaCha8Rng, shape: &Shape) -> Self {
         let threads = rng.random_range(1..=shape.most_threads.max(1) as u32);
         Self {
-            setup: (0..SETUP_NUMBERS).map(|_| rng.random()).collect(),
+            setup: (0..SETUP_NUMBERS).map(|_| rng.random::<u16>()).collect(),
             threads: (0..threads)
                 .map(|_| Stroke::draw_some(rng, shape, MOST_DEPTH))
                 .collect(),
