@@ -1,15 +1,18 @@
 //! From a workload to a program: every name is looked up, every step is checked against the
 //! [`grammar`](crate::grammar), loops and branches become jumps.
 
+mod durations;
+
 use crate::{
     expect, grammar,
+    law::Law,
     program::{
         CallOp, Code, Condition, INVALID, MOST_NESTING, MOST_OPS, MOST_THREADS, NULL, Op, Program,
         ThreadCode, access,
     },
     workload::{
-        OneOrMore, Place, Step, Test, ThreadDeclaration, Time, Times, Workload, WorkloadError,
-        WrongName,
+        Duration, OneOrMore, Place, Step, Test, ThreadDeclaration, Time, Times, Workload,
+        WorkloadError, WrongName,
     },
 };
 use iocp_model::{
@@ -68,6 +71,7 @@ fn known<'a>(what: &str, names: impl IntoIterator<Item = &'a str>) -> String {
 
 pub(crate) fn compile(workload: &Workload) -> Result<Program> {
     check_rules(workload)?;
+    durations::check_machine(&workload.machine)?;
     let mut names = Scope::declare(workload)?;
     let mut codes = Vec::new();
     let mut threads = Vec::new();
@@ -86,7 +90,13 @@ pub(crate) fn compile(workload: &Workload) -> Result<Program> {
         }
         let code = codes.len() - 1;
         let copies = declaration.copies.unwrap_or(1);
-        threads.extend((0..copies).map(|_| ThreadCode { code, process }));
+        let outside = declaration.outside;
+        let thread = ThreadCode {
+            code,
+            process,
+            outside,
+        };
+        threads.extend((0..copies).map(|_| thread));
     }
     let ends_others = codes
         .iter()
@@ -602,14 +612,19 @@ impl<'s, 'w> Compiler<'s, 'w> {
         }
         match kind {
             "compute" => {
-                let Some(Time::Nanoseconds(ns)) = step.compute else {
+                let place_of_law = place.key("compute");
+                let law = match &step.compute {
+                    Some(duration) => durations::law(&place_of_law, duration)?,
+                    None => None,
+                };
+                let Some(law) = law else {
                     return error(
-                        &place.key("compute"),
+                        &place_of_law,
                         "a thread cannot compute for ever.",
                         "Give a time such as \"1ms\".",
                     );
                 };
-                self.emit(Op::Compute(ns), place);
+                self.emit(Op::Compute(law), place);
             }
             "until" => {
                 let texts = step
@@ -854,8 +869,13 @@ impl<'s, 'w> Compiler<'s, 'w> {
             .bind
             .as_ref()
             .map(|name| Scope::intern(&mut self.scope.variables, name));
-        let timeout = match step.timeout.or(step.duration) {
-            Some(Time::Nanoseconds(ns)) => ns,
+        let slept = match &step.duration {
+            Some(duration) => durations::law(&place.key("for"), duration)?,
+            None => None,
+        };
+        let timeout = match (step.timeout, &slept) {
+            (Some(Time::Nanoseconds(ns)), _) => ns,
+            (None, Some(law)) => law.mean_ns() as u64,
             _ => 0,
         };
         let op = CallOp {
@@ -863,6 +883,7 @@ impl<'s, 'w> Compiler<'s, 'w> {
             key_step,
             bind,
             timeout_ns: timeout,
+            law: slept.filter(|law| !matches!(law, Law::Constant(_))),
             label: step.label.clone(),
             words: words(step),
         };
@@ -1022,7 +1043,11 @@ impl<'s, 'w> Compiler<'s, 'w> {
                 }
             },
             Api::Sleep => Call::Sleep {
-                timeout: step.duration.map_or(Timeout::Zero, kind_of_time),
+                timeout: match &step.duration {
+                    None => Timeout::Zero,
+                    Some(Duration::Fixed(time)) => kind_of_time(*time),
+                    Some(Duration::Law(_)) => Timeout::Finite,
+                },
                 alertable,
             },
             Api::QueueUserAPC => Call::QueueUserApc {
@@ -1221,7 +1246,16 @@ fn words(step: &Step) -> String {
     };
     let mut words = Vec::new();
     for (key, value) in &map {
+        let law = |duration: &Option<Duration>| match duration {
+            Some(duration @ Duration::Law(_)) => {
+                durations::law(&Place::default(), duration).ok().flatten()
+            }
+            _ => None,
+        };
         let value = match value {
+            serde_json::Value::Object(_) if key == "for" => law(&step.duration)
+                .map(|law| law.to_string())
+                .unwrap_or_default(),
             serde_json::Value::String(text) => text.clone(),
             serde_json::Value::Array(values) => values
                 .iter()

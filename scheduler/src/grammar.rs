@@ -142,6 +142,26 @@ pub const STEPS: &[(&str, &[&str], &[&str])] = &[
     ("complete", &[], &["status", "bytes"]),
 ];
 
+/// The laws of durations: the name, the keys that it must have, and those that it may have.
+pub const LAWS: &[(&str, &[&str], &[&str])] = &[
+    ("constant", &["mean"], &[]),
+    ("exponential", &["mean"], &[]),
+    ("uniform", &["from", "to"], &[]),
+    ("log-normal", &["mean", "deviation"], &[]),
+    ("pareto", &["mean", "shape"], &[]),
+    ("erlang", &["mean", "stages"], &[]),
+    ("empirical", &["values"], &["file", "column"]),
+    ("sequence", &["values"], &["file", "column"]),
+];
+
+/// This key of a law, if any law has it.
+pub fn law_key(name: &str) -> Option<&'static str> {
+    LAWS.iter()
+        .flat_map(|(_, required, optional)| required.iter().chain(optional.iter()))
+        .copied()
+        .find(|key| *key == name)
+}
+
 /// This key of a step, if any step has it.
 pub fn step_key(name: &str) -> Option<&'static str> {
     let steps = STEPS.iter().flat_map(|(name, required, optional)| {

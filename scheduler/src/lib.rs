@@ -6,8 +6,10 @@
 //! | [`workload`] | what people write: names and plain values |
 //! | [`program`] | the same, checked and compiled |
 //! | [`state`] | a run in progress as plain data, and its next steps |
+//! | [`law`] | how long something takes that does not always take as long |
 //! | [`strategy`] | who chooses among them; schedules that can be replayed |
 //! | [`run`] | one schedule, in virtual time |
+//! | [`simulate`] | a load on a machine of so many processors, in virtual time: statistics |
 //! | [`determinism`] | the self-check: the same seed, the same bytes |
 //! | [`trace`] | what the simulator writes down |
 //! | [`expect`] | what must be so in the end |
@@ -32,6 +34,7 @@ pub mod diagnose;
 pub mod expect;
 pub mod explore;
 pub mod grammar;
+pub mod law;
 #[cfg(windows)]
 pub mod native;
 pub mod outside;
@@ -39,12 +42,14 @@ pub mod program;
 pub mod refine;
 pub mod run;
 pub mod search;
+pub mod simulate;
 pub mod state;
 pub mod strategy;
 pub mod trace;
 mod waits;
 pub mod workload;
 
+pub use law::Law;
 pub use program::{Code, Condition, Op, Program};
 pub use run::{End, Run, RunError};
 pub use state::{Choice, Local, State, StepError, Watch};

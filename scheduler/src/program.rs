@@ -5,7 +5,10 @@
 //! step of a schedule. The others are local to their thread (a branch, a loop's bookkeeping) and
 //! are part of the step before.
 
-use crate::workload::{Place, Workload, WorkloadError};
+use crate::{
+    law::Law,
+    workload::{Place, Workload, WorkloadError},
+};
 use iocp_model::{
     Access, Call, Handle, Kind, Packet, PortId, ProcessId, Semantics, System, ThreadId,
 };
@@ -53,6 +56,8 @@ pub struct ThreadCode {
     pub code: usize,
     /// Its process.
     pub process: ProcessId,
+    /// It runs on another machine, and needs no processor of this one.
+    pub outside: bool,
 }
 
 /// One program.
@@ -71,8 +76,8 @@ pub struct Code {
 pub enum Op {
     /// Makes a call. Visible.
     Call(CallOp),
-    /// Uses a processor for so many nanoseconds. Visible to a clock, local to an explorer.
-    Compute(u64),
+    /// Uses a processor for a duration of this law. Visible to a clock, local to an explorer.
+    Compute(Law),
     /// Goes on when all conditions hold. Visible.
     Until(Vec<Condition>, String),
     /// Adds to a counter. Visible.
@@ -129,8 +134,10 @@ pub struct CallOp {
     pub key_step: Option<(usize, u64)>,
     /// The variable that gets the handle that the call gives.
     pub bind: Option<usize>,
-    /// How long it waits at most, where that is finite.
+    /// How long it waits at most, where that is finite; by a law, the mean.
     pub timeout_ns: u64,
+    /// The law of how long it sleeps, where it is not always as long.
+    pub law: Option<Law>,
     /// Its label.
     pub label: Option<String>,
     /// Its arguments in words, for traces.
@@ -255,9 +262,10 @@ impl Program {
         })
     }
 
-    /// The number of processors: as the machine has it, or one for each thread.
+    /// The number of processors: as the machine has it, or one for each thread that is not outside.
     pub fn processors(&self) -> u16 {
-        let threads = u16::try_from(self.threads.len()).unwrap_or(u16::MAX);
+        let inside = self.threads.iter().filter(|thread| !thread.outside);
+        let threads = u16::try_from(inside.count()).unwrap_or(u16::MAX);
         self.workload.machine.processors.unwrap_or(threads.max(1))
     }
 

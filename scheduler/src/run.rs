@@ -7,6 +7,7 @@
 //! An untimed run offers whatever [`State::choices`] does, and counts its steps instead.
 
 use crate::{
+    law::{self, Law},
     program::{Op, Program},
     state::{Choice, State, StepError, Watch},
     strategy::{ReplayError, Strategy},
@@ -136,6 +137,10 @@ pub struct Run<'p, S> {
     due_ns: Vec<u64>,
     /// When the computation that a thread is in is over.
     busy_until_ns: Vec<Option<u64>>,
+    /// How long the call that a thread is in waits at most.
+    waits_ns: Vec<u64>,
+    /// How often a thread has been at an op whose law is a sequence: thread, op, turns.
+    turns: Vec<(ThreadId, u32, u64)>,
     /// Threads whose `until` has been reported.
     announced: Vec<bool>,
     choices: Vec<Choice>,
@@ -167,6 +172,8 @@ impl<'p, S: Strategy> Run<'p, S> {
             steps: 0,
             due_ns: vec![u64::MAX; threads],
             busy_until_ns: vec![None; threads],
+            waits_ns: vec![0; threads],
+            turns: Vec::new(),
             announced: vec![false; threads],
             choices: Vec::new(),
         })
@@ -250,19 +257,23 @@ impl<'p, S: Strategy> Run<'p, S> {
             return Ok(true);
         }
         watch.step_begins(self.now_ns);
-        if let (Choice::Step(_), Op::Compute(duration)) =
-            (choice, self.state.op(self.program, thread))
-        {
+        if let (Choice::Step(_), Op::Compute(law)) = (choice, self.state.op(self.program, thread)) {
             watch.does(thread, self.state.op(self.program, thread));
-            let end = self.later(*duration)?;
+            let duration = self.draw(thread, law)?;
+            let end = self.later(duration)?;
             self.busy_until_ns[thread.index()] = Some(end);
             watch.step_ends(self.program, &self.state);
             return Ok(true);
         }
-        let timeout_ns = match self.state.op(self.program, thread) {
-            Op::Call(op) => op.timeout_ns,
-            _ => 0,
-        };
+        if matches!(choice, Choice::Step(_)) {
+            self.waits_ns[thread.index()] = match self.state.op(self.program, thread) {
+                Op::Call(op) => match &op.law {
+                    Some(law) => self.draw(thread, law)?,
+                    None => op.timeout_ns,
+                },
+                _ => 0,
+            };
+        }
         self.take(choice, watch)?;
         let begins_to_wait = match choice {
             Choice::Step(_) => true,
@@ -270,7 +281,7 @@ impl<'p, S: Strategy> Run<'p, S> {
             Choice::Expire(_) | Choice::Suspend(_) => false,
         };
         if begins_to_wait && self.state.system.can_expire(thread) {
-            self.due_ns[thread.index()] = self.later(timeout_ns)?;
+            self.due_ns[thread.index()] = self.later(self.waits_ns[thread.index()])?;
         }
         Ok(true)
     }
@@ -291,7 +302,10 @@ impl<'p, S: Strategy> Run<'p, S> {
         let mut choices = std::mem::take(&mut self.choices);
         choices.clear();
         self.state.choices(self.program, &mut choices);
-        let busy = self.busy_until_ns.iter().flatten().count();
+        let outside = |thread: ThreadId| self.program.threads[thread.index()].outside;
+        let busy = (self.state.system.thread_ids())
+            .filter(|thread| self.busy_until_ns[thread.index()].is_some() && !outside(*thread))
+            .count();
         let untimed = self.options.untimed;
         choices.retain(|choice| {
             let thread = choice.thread();
@@ -300,7 +314,8 @@ impl<'p, S: Strategy> Run<'p, S> {
                 Choice::Expire(_) => self.due_ns[thread.index()] <= self.now_ns,
                 Choice::Step(_) => match self.state.op(self.program, thread) {
                     Op::Compute(_) => {
-                        self.busy_until_ns[thread.index()].is_none() && busy < self.processors
+                        self.busy_until_ns[thread.index()].is_none()
+                            && (busy < self.processors || outside(thread))
                     }
                     _ => true,
                 },
@@ -361,6 +376,31 @@ impl<'p, S: Strategy> Run<'p, S> {
             .chain(computations)
             .filter(|&at| at > self.now_ns)
             .min()
+    }
+
+    /// How long it takes this time: a number that the strategy draws, so that it is a part of the
+    /// schedule.
+    fn draw(&mut self, thread: ThreadId, law: &Law) -> Result<u64, RunError> {
+        if let Law::Sequence(_) = law {
+            let at = self.state.threads[thread.index()].at;
+            let place = self
+                .turns
+                .iter()
+                .position(|turn| (turn.0, turn.1) == (thread, at));
+            let place = place.unwrap_or_else(|| {
+                self.turns.push((thread, at, 0));
+                self.turns.len() - 1
+            });
+            self.turns[place].2 += 1;
+            return Ok(law.nth(self.turns[place].2 - 1).unwrap_or_default());
+        }
+        match law.nth(0) {
+            Some(constant) => Ok(constant),
+            None => {
+                let number = self.strategy.value(law::MOST_NUMBER);
+                Ok(law.sample(law::share(number.map_err(RunError::Replay)?)))
+            }
+        }
     }
 
     /// The moment at which something that takes so long is over.

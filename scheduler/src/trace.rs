@@ -4,7 +4,6 @@ use crate::{
     program::{CallOp, Op, Program},
     run::{RunWatch, port_of},
     state::{State, Watch},
-    workload::Time,
 };
 use iocp_model::{
     Call, Event as KernelHappening, Mutant, Mutants, Observer, PortId, Returned, ThreadId,
@@ -60,7 +59,7 @@ pub fn header(program: &Program, profile: &str, strategy: &str, seed: u64) -> He
 /// What a thread does in an op that is no call and no wait, in words.
 pub(crate) fn does_words(program: &Program, op: &Op) -> Option<String> {
     Some(match op {
-        Op::Compute(ns) => format!("compute {}", Time::Nanoseconds(*ns)),
+        Op::Compute(law) => format!("compute {law}"),
         Op::Add { counter, by, .. } => format!("add {by} to {}", program.counter_names[*counter]),
         Op::Mark { set } => format!("mark in {}", program.mark_names[*set]),
         Op::Complete { file, .. } => format!("complete {}", program.variables[*file]),

@@ -54,16 +54,30 @@ pub struct Workload {
     pub expect: Vec<Expectation>,
 }
 
-/// The machine that the threads run on.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+/// The machine that the threads run on. What its processors cost (`quantum`, `switch`, `wake`,
+/// `background`) is for [`simulate`](crate::simulate) alone; to the others nothing of it takes time.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
-    /// The number of processors; without it, one for each thread.
+    /// The number of processors; without it, one for each thread that needs one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processors: Option<u16>,
     /// How many posted packets fit into memory; without it, any number (PKT-15).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post_memory: Option<u32>,
+    /// How long a thread keeps a processor while others wait for one; without it, as long as it
+    /// likes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantum: Option<Time>,
+    /// How long a processor takes to change to another thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switch: Option<Time>,
+    /// How long it takes from the moment at which a thread is woken until it is ready to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wake: Option<Time>,
+    /// The share of each processor that other work takes, from 0 to less than 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub background: Option<f64>,
 }
 
 impl Machine {
@@ -110,6 +124,10 @@ pub struct FileDeclaration {
 
 fn yes() -> bool {
     true
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// An event.
@@ -170,6 +188,9 @@ pub struct ThreadDeclaration {
     /// Its process; without it, the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<String>,
+    /// It runs on another machine, as a client or a device does, and needs no processor of this one.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub outside: bool,
     /// What it does.
     #[serde(default)]
     pub program: Vec<Step>,
@@ -185,7 +206,7 @@ pub struct Step {
     pub call: Option<String>,
     /// Uses a processor for so long.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub compute: Option<Time>,
+    pub compute: Option<Duration>,
     /// Goes on when all of this is so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<OneOrMore>,
@@ -256,7 +277,7 @@ pub struct Step {
     pub timeout: Option<Time>,
     /// How long to sleep.
     #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
-    pub duration: Option<Time>,
+    pub duration: Option<Duration>,
     /// The most packets to take.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u16>,
@@ -564,6 +585,105 @@ impl<'de> Deserialize<'de> for Time {
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Time, E> {
                 Time::parse(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// How long something takes: always as long, or by a law.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Duration {
+    /// Always so long.
+    Fixed(Time),
+    /// By this law.
+    Law(Box<LawDeclaration>),
+}
+
+impl From<Time> for Duration {
+    fn from(time: Time) -> Self {
+        Self::Fixed(time)
+    }
+}
+
+/// A law of durations, as it is written: which keys go with which law is a table in
+/// [`grammar`](crate::grammar), and [`Law`](crate::Law) is what it comes to.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LawDeclaration {
+    /// "exponential", "constant", "uniform", "log-normal", "pareto", "erlang", "empirical" or
+    /// "sequence".
+    pub law: String,
+    /// The mean.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mean: Option<Time>,
+    /// The standard deviation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deviation: Option<Time>,
+    /// The shape of a Pareto law.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shape: Option<f64>,
+    /// The number of exponential stages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stages: Option<u32>,
+    /// The least value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Time>,
+    /// The greatest value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Time>,
+    /// The values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<Time>>,
+    /// The file that has the values, one a line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Which column of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+}
+
+impl Serialize for Duration {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Fixed(time) => time.serialize(serializer),
+            Self::Law(law) => law.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Duration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Duration;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "a time with its unit (\"10ms\", \"250us\", \"2s\"), 0 or \"infinite\", of at most 49 days, or a law such as { law = \"exponential\", mean = \"1ms\" }",
+                )
+            }
+
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Duration, E> {
+                match value {
+                    0 => Ok(Duration::Fixed(Time::Nanoseconds(0))),
+                    _ => Err(E::invalid_value(de::Unexpected::Signed(value), &self)),
+                }
+            }
+
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Duration, E> {
+                self.visit_i64(value.try_into().unwrap_or(i64::MAX))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
+                Time::parse(text)
+                    .map(Duration::Fixed)
+                    .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Duration, A::Error> {
+                let declaration = de::value::MapAccessDeserializer::new(map);
+                LawDeclaration::deserialize(declaration).map(|law| Duration::Law(Box::new(law)))
             }
         }
         deserializer.deserialize_any(Visitor)

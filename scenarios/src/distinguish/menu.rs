@@ -124,7 +124,7 @@ impl SmallPrograms {
         }
         let threads = threads.clamp(1, THREADS.len());
         let rest = Step {
-            compute: Some(Time::Nanoseconds(1)),
+            compute: Some(Time::Nanoseconds(1).into()),
             ..Step::default()
         };
         let mut offered = Vec::new();

@@ -182,6 +182,7 @@ pub(super) fn workload(sketch: &Sketch, shape: &Shape) -> Workload {
         machine: Machine {
             processors: numbers.one_of(&[None, Some(1), Some(2), Some(4)]),
             post_memory: numbers.one_of(&[None, None, None, None, None, None, Some(1), Some(3)]),
+            ..Machine::default()
         },
         ports: vec![PortDeclaration {
             name: "p".into(),
@@ -244,6 +245,7 @@ pub(super) fn workload(sketch: &Sketch, shape: &Shape) -> Workload {
             copies: copies.filter(|_| index == 0),
             process: (other_process && index + 1 == programs.len() && index > 0)
                 .then(|| "other".into()),
+            outside: false,
             program: Vec::new(),
         });
     }
@@ -334,16 +336,14 @@ impl Painter<'_> {
                 ..call("NtQueryIoCompletion")
             },
             Kind::Compute => Step {
-                compute: Some(Time::Nanoseconds(
-                    n.one_of(&[1_000_000, 500_000, 3_000_000]),
-                )),
+                compute: Some(Time::Nanoseconds(n.one_of(&[1_000_000, 500_000, 3_000_000])).into()),
                 ..Step::default()
             },
             Kind::Sleep => {
                 let duration = n.one_of(&TIMES[1..]);
                 let alertable = self.shape.apcs && n.rarely(2);
                 Step {
-                    duration: Some(duration),
+                    duration: Some(duration.into()),
                     alertable: alertable.then_some(true),
                     ..call("Sleep")
                 }
@@ -545,11 +545,11 @@ impl Painter<'_> {
                 ..Step::default()
             },
             1 => Step {
-                duration: Some(Time::Nanoseconds(1_000_000)),
+                duration: Some(Time::Nanoseconds(1_000_000).into()),
                 ..call("Sleep")
             },
             _ => Step {
-                compute: Some(Time::Nanoseconds(1_000_000)),
+                compute: Some(Time::Nanoseconds(1_000_000).into()),
                 ..Step::default()
             },
         };

@@ -348,7 +348,10 @@ impl Worker<'_> {
                 Ok(self.waited(result))
             }
             Call::Sleep { timeout, alertable } => {
-                let timeout = milliseconds(timeout, op.timeout_ns);
+                let timeout = match &op.law {
+                    Some(law) => self.draw_sleep(law),
+                    None => milliseconds(timeout, op.timeout_ns),
+                };
                 let mut result = 0;
                 // SAFETY: takes numbers.
                 unsafe {

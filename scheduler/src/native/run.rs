@@ -888,7 +888,7 @@ impl Watcher<'_> {
                     _ => 0,
                 },
                 Phase::Computes(at) => match &code.ops[at] {
-                    Op::Compute(ns) => run.clock.counts(*ns),
+                    Op::Compute(law) => run.clock.counts(law.mean_ns() as u64),
                     _ => 0,
                 },
                 // A closed gate would be open by now if what it waits for were so.

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     compile::sets_result,
+    law::{Law, Stream},
     program::{CallOp, Code, Condition, Op},
     state::{Last, Local, Word},
 };
@@ -32,6 +33,12 @@ pub(super) struct Worker<'r> {
     /// A counter that it has just added to, and what came out: a branch on it is part of the same
     /// step.
     added: Option<(usize, i64)>,
+    /// Where the values of laws come from: the same for this thread in every recording.
+    stream: Stream,
+    /// How often it has been at each op whose law is a sequence.
+    turns: Vec<u64>,
+    /// What its sleeps by a law were too short by, since they are whole milliseconds.
+    asleep_ns: i64,
 }
 
 impl<'r> Worker<'r> {
@@ -58,6 +65,9 @@ impl<'r> Worker<'r> {
             entries: vec![OVERLAPPED_ENTRY::default(); most(Api::GetQueuedCompletionStatusEx)],
             removed: vec![Removed::default(); most(Api::NtRemoveIoCompletionEx)],
             added: None,
+            stream: Stream::new(id.index() as u64),
+            turns: vec![0; code.ops.len()],
+            asleep_ns: 0,
         }
     }
 
@@ -72,7 +82,10 @@ impl<'r> Worker<'r> {
             let at = self.local.at as usize;
             match &self.code.ops[at] {
                 Op::Call(op) => self.call(at, op)?,
-                Op::Compute(ns) => self.compute(at, *ns)?,
+                Op::Compute(law) => {
+                    let ns = self.draw(at, law);
+                    self.compute(at, ns)?;
+                }
                 Op::Until(..) => {
                     self.log(now(), at, What::Until)?;
                     let seen = self.pass_gate(at);
@@ -169,6 +182,25 @@ impl<'r> Worker<'r> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// How long it takes this time.
+    fn draw(&mut self, at: usize, law: &Law) -> u64 {
+        let turn = self.turns[at];
+        self.turns[at] += 1;
+        law.nth(turn)
+            .unwrap_or_else(|| law.sample(self.stream.next()))
+    }
+
+    /// How many milliseconds it sleeps this time by this law: at least one, since it is to block,
+    /// and over many turns as long as the law says.
+    pub(super) fn draw_sleep(&mut self, law: &Law) -> u32 {
+        const MS: i64 = 1_000_000;
+        let at = self.local.at as usize;
+        let due = self.asleep_ns.saturating_add(self.draw(at, law) as i64);
+        let milliseconds = (due / MS).clamp(1, i64::from(u32::MAX - 1));
+        self.asleep_ns = due - milliseconds * MS;
+        milliseconds as u32
     }
 
     fn compute(&self, at: usize, ns: u64) -> Result<(), Failure> {
