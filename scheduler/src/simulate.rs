@@ -28,12 +28,21 @@
 //!
 //! Here is no clock, no file and no thread: the same seed gives the same numbers everywhere.
 
+mod engine;
+mod processors;
+mod requests;
 mod statistics;
+mod timers;
 
-use crate::{program::Program, run::RunError};
+use crate::{
+    program::Program,
+    run::{RunError, RunWatch},
+};
+use engine::Engine;
 use hdrhistogram::Histogram;
 use iocp_model::Semantics;
 use iocp_traces::Event;
+use std::fmt;
 
 pub use statistics::{Moments, Outstanding, PortStatistics, Series};
 
@@ -141,8 +150,44 @@ pub enum End {
     OutOfSteps,
 }
 
-/// Why a replication could not be done: as [`RunError`].
-pub type SimulateError = RunError;
+/// How many steps there may be at one moment of virtual time.
+pub const MOST_STEPS_AT_A_MOMENT: u64 = 10_000_000;
+
+/// Why a replication could not be done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SimulateError {
+    /// As a run could not.
+    Run(RunError),
+    /// Something happens again and again and takes no time.
+    TimeStandsStill {
+        /// One of the threads that do it.
+        thread: String,
+        /// Where in the workload it is.
+        place: String,
+    },
+}
+
+impl From<RunError> for SimulateError {
+    fn from(error: RunError) -> Self {
+        Self::Run(error)
+    }
+}
+
+impl fmt::Display for SimulateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(error) => error.fmt(f),
+            Self::TimeStandsStill { thread, place } => write!(
+                f,
+                "time stands still: thread {thread} and perhaps others took more than \
+                 {MOST_STEPS_AT_A_MOMENT} steps at one moment, the last at {place}. A call takes no \
+                 time. Put a compute, a Sleep or a wait into the loop."
+            ),
+        }
+    }
+}
+
+impl std::error::Error for SimulateError {}
 
 /// Simulates the program on its machine.
 ///
@@ -171,12 +216,25 @@ pub type SimulateError = RunError;
 /// ```
 ///
 /// # Errors
-/// If a thread goes round in its program without ever doing anything.
+/// If a thread goes round in its program without ever doing anything, or without time passing.
 pub fn simulate(
     program: &Program,
     semantics: Semantics,
     settings: &Settings,
 ) -> Result<Replication, SimulateError> {
-    let _ = (program, semantics, settings);
-    Err(RunError::Bug("not yet".into()))
+    let (replication, ()) = watched(program, semantics, settings, ())?;
+    Ok(replication)
 }
+
+/// The same, and `watch` sees every step.
+fn watched<W: RunWatch>(
+    program: &Program,
+    semantics: Semantics,
+    settings: &Settings,
+    watch: W,
+) -> Result<(Replication, W), SimulateError> {
+    Engine::new(program, semantics, settings, watch)?.finish()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Numbers that are kept while a replication goes on, in memory that does not grow with it.
 
+use iocp_model::Port;
+
 /// Count, mean, variance and greatest of some durations: sums of whole numbers, and so exact, and
 /// the same in whatever order they come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -183,6 +185,99 @@ impl Gauge {
     pub(super) fn mean(&self, now_ns: u64, over_ns: u64) -> f64 {
         let area = self.area + u128::from(self.value) * u128::from(now_ns - self.since_ns);
         area as f64 / over_ns.max(1) as f64
+    }
+}
+
+/// What a port was like so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PortBook {
+    depth: u32,
+    active: u32,
+    waiters: u32,
+    limit: u32,
+    since_ns: u64,
+    areas: [u128; 3],
+    above_ns: u64,
+    at_ns: u64,
+    most_depth: u32,
+    most_active: u32,
+    pub(super) hand_offs: u64,
+    pub(super) taken_at_once: u64,
+}
+
+impl PortBook {
+    /// What it is like now.
+    #[inline]
+    pub(super) fn look(&mut self, port: &Port, now_ns: u64) {
+        let now = (
+            port.depth() as u32,
+            port.active,
+            port.waiters.len() as u32,
+            port.limit,
+        );
+        if now != (self.depth, self.active, self.waiters, self.limit) {
+            self.pass(now_ns);
+            (self.depth, self.active, self.waiters, self.limit) = now;
+            self.most_depth = self.most_depth.max(self.depth);
+            self.most_active = self.most_active.max(self.active);
+        }
+    }
+
+    /// Time has passed since it changed last.
+    #[inline]
+    fn pass(&mut self, now_ns: u64) {
+        let ns = now_ns - self.since_ns;
+        if ns == 0 {
+            return;
+        }
+        self.since_ns = now_ns;
+        for (area, value) in self
+            .areas
+            .iter_mut()
+            .zip([self.depth, self.active, self.waiters])
+        {
+            *area += u128::from(ns) * u128::from(value);
+        }
+        if self.active > self.limit {
+            self.above_ns += ns;
+        } else if self.active == self.limit && self.limit > 0 {
+            self.at_ns += ns;
+        }
+    }
+
+    /// Counting begins here.
+    pub(super) fn begin(&mut self, now_ns: u64) {
+        self.since_ns = now_ns;
+        self.areas = [0; 3];
+        (self.above_ns, self.at_ns) = (0, 0);
+        (self.most_depth, self.most_active) = (self.depth, self.active);
+        (self.hand_offs, self.taken_at_once) = (0, 0);
+    }
+
+    /// What it came to, over so long.
+    pub(super) fn report(
+        mut self,
+        name: String,
+        limit: u32,
+        now_ns: u64,
+        over_ns: u64,
+    ) -> PortStatistics {
+        self.pass(now_ns);
+        let over = over_ns.max(1) as f64;
+        let [depth, active, waiters] = self.areas.map(|area| area as f64 / over);
+        PortStatistics {
+            name,
+            limit,
+            depth_mean: depth,
+            depth_max: self.most_depth.into(),
+            active_mean: active,
+            active_max: self.most_active.into(),
+            above_limit: self.above_ns as f64 / over,
+            at_limit: self.at_ns as f64 / over,
+            waiters_mean: waiters,
+            hand_offs: self.hand_offs,
+            taken_at_once: self.taken_at_once,
+        }
     }
 }
 
