@@ -2,6 +2,9 @@
 //!
 //! They are files of `scenarios/catalogue/`, compiled in, so that `iocp run lifo-release` needs no
 //! file. A test holds each against the model: its expectations in every schedule, its rules.
+//!
+//! Those in `scenarios/catalogue/endless/` go on for ever, so they cannot be explored: they are loads
+//! to be simulated. They are found by their names as the others are, and listed apart.
 
 use crate::{
     file::{self, Scenario, ScenarioError},
@@ -27,9 +30,14 @@ impl Entry {
     }
 }
 
-/// All scenarios, by name.
+/// All scenarios that come to an end, by name.
 pub fn all() -> &'static [Entry] {
     ENTRIES
+}
+
+/// All scenarios that go on for ever, by name: loads to be simulated.
+pub fn endless() -> &'static [Entry] {
+    ENDLESS
 }
 
 /// The scenario of this name.
@@ -41,28 +49,34 @@ pub fn all() -> &'static [Entry] {
 /// # Ok::<(), iocp_scenarios::file::ScenarioError>(())
 /// ```
 pub fn find(name: &str) -> Option<&'static Entry> {
-    let at = ENTRIES
-        .binary_search_by_key(&name, |entry| entry.name)
-        .ok()?;
-    ENTRIES.get(at)
+    [ENTRIES, ENDLESS].into_iter().find_map(|entries| {
+        let at = entries.binary_search_by_key(&name, |entry| entry.name);
+        entries.get(at.ok()?)
+    })
 }
 
 /// The name that was probably meant.
 pub fn near(name: &str) -> Option<&'static str> {
-    nearest(name, ENTRIES.iter().map(|entry| entry.name))
+    let names = ENTRIES.iter().chain(ENDLESS).map(|entry| entry.name);
+    nearest(name, names)
 }
 
 /// Makes the list. The names are in the order of their bytes.
 macro_rules! catalogue {
-    ($($name:literal)+) => {
-        static ENTRIES: &[Entry] = &[$(Entry {
+    ($list:ident: $folder:literal $($name:literal)+) => {
+        static $list: &[Entry] = &[$(Entry {
             name: $name,
-            text: include_str!(concat!("../catalogue/", $name, ".toml")),
+            text: include_str!(concat!("../catalogue/", $folder, $name, ".toml")),
         }),+];
     };
 }
 
-catalogue! {
+catalogue! { ENDLESS: "endless/"
+    "mm4"
+    "mm4-blocking"
+}
+
+catalogue! { ENTRIES: ""
     "above-the-limit"
     "access-rights"
     "apc-against-packet"

@@ -16,6 +16,7 @@ use iocp_scheduler::{
     Choice, Op, Program, State, Watch,
     expect::{self, Collector},
     program::CallOp,
+    simulate::{End, Settings, simulate},
 };
 use std::{
     collections::{BTreeSet, HashSet},
@@ -223,7 +224,7 @@ fn read(entry: &Entry) -> Scenario {
 
 #[test]
 fn every_entry_reads_and_is_named_after_its_file() {
-    for entry in catalogue::all() {
+    for entry in catalogue::all().iter().chain(catalogue::endless()) {
         let workload = read(entry).workload;
         assert_eq!(workload.name, entry.name);
         assert!(!workload.title.is_empty(), "{}: no title", entry.name);
@@ -257,16 +258,44 @@ fn every_entry_reads_and_is_named_after_its_file() {
 
 #[test]
 fn the_list_is_the_folder() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/catalogue");
-    let mut files: Vec<String> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .map(|file| file.strip_suffix(".toml").unwrap().to_owned())
-        .collect();
-    files.sort();
-    let list: Vec<&str> = catalogue::all().iter().map(|entry| entry.name).collect();
-    assert_eq!(list, files);
-    assert!(list.len() >= 40);
+    for (folder, entries) in [("", catalogue::all()), ("endless", catalogue::endless())] {
+        let folder = format!("{}/catalogue/{folder}", env!("CARGO_MANIFEST_DIR"));
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .filter_map(|file| file.strip_suffix(".toml").map(str::to_owned))
+            .collect();
+        files.sort();
+        let list: Vec<&str> = entries.iter().map(|entry| entry.name).collect();
+        assert_eq!(list, files);
+    }
+    assert!(catalogue::all().len() >= 40);
+}
+
+/// They finish every request that they are asked for, and what is always so is so.
+#[test]
+fn endless_entries_finish_requests() {
+    for entry in catalogue::endless() {
+        let program = read(entry).program;
+        let settings = Settings {
+            requests: 10_000,
+            ..Settings::default()
+        };
+        let simulated = simulate(&program, Profile::default().semantics, &settings).unwrap();
+        assert_eq!((simulated.requests, simulated.end), (10_000, End::Finished));
+        let mut explorer = Explorer::new(&program, Profile::default());
+        let rules = std::mem::take(&mut explorer.rules);
+        explorer.sample(&rules, SAMPLES / 20, MOST_STEPS / 10);
+        assert!(explorer.failures.is_empty(), "{:?}", explorer.failures);
+        let fired = rules.into_inner();
+        for rule in read(entry).workload.rules {
+            assert!(
+                fired.iter().any(|fired| fired.to_string() == rule),
+                "{}: {rule} decides nothing",
+                entry.name
+            );
+        }
+    }
 }
 
 #[test]
@@ -282,7 +311,7 @@ fn names_are_found_and_near_names_suggested() {
 
 #[test]
 fn every_entry_survives_being_written_and_read_again() {
-    for entry in catalogue::all() {
+    for entry in catalogue::all().iter().chain(catalogue::endless()) {
         let workload = read(entry).workload;
         let text = to_toml(&workload);
         let again = parse(entry.name, &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
