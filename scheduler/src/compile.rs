@@ -1,7 +1,7 @@
 //! From a workload to a program: every name is looked up, every step is checked against the
 //! [`grammar`](crate::grammar), loops and branches become jumps.
 
-mod durations;
+pub(crate) mod durations;
 
 use crate::{
     expect, grammar,

@@ -11,7 +11,10 @@ mod stream;
 
 pub(crate) use stream::Stream;
 
-use crate::workload::Time;
+use crate::{
+    compile::durations,
+    workload::{Duration, Place, Time, WorkloadError},
+};
 use std::{fmt, sync::Arc};
 
 /// The most stages of an Erlang law: what it is nearly constant with.
@@ -74,6 +77,14 @@ pub enum Law {
 }
 
 impl Law {
+    /// The law of a duration as it is written; `None` if it is infinite.
+    ///
+    /// # Errors
+    /// What is wrong with it; its place is within the duration.
+    pub fn of(duration: &Duration) -> Result<Option<Self>, WorkloadError> {
+        durations::law(&Place::default(), duration)
+    }
+
     /// The value that belongs to `u`, a number between 0 and 1, both excluded: `P(X <= value) = u`.
     ///
     /// Of a [`Sequence`](Self::Sequence) it is one of the values, as if it had no order; see

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The law of a duration; `None` if it is infinite.
-pub(super) fn law(place: &Place, duration: &Duration) -> Result<Option<Law>> {
+pub(crate) fn law(place: &Place, duration: &Duration) -> Result<Option<Law>> {
     match duration {
         Duration::Fixed(Time::Infinite) => Ok(None),
         Duration::Fixed(Time::Nanoseconds(ns)) => Ok(Some(Law::Constant(*ns))),

@@ -14,6 +14,8 @@ pub struct Moments {
     pub squares: u128,
     /// The greatest.
     pub max_ns: u64,
+    /// How many are longer than nothing.
+    pub longer_than_zero: u64,
 }
 
 impl Moments {
@@ -24,6 +26,7 @@ impl Moments {
         self.sum_ns += u128::from(ns);
         self.squares += u128::from(ns) * u128::from(ns);
         self.max_ns = self.max_ns.max(ns);
+        self.longer_than_zero += u64::from(ns > 0);
     }
 
     /// The mean; 0 of none.
@@ -48,6 +51,7 @@ impl Moments {
         self.sum_ns += other.sum_ns;
         self.squares += other.squares;
         self.max_ns = self.max_ns.max(other.max_ns);
+        self.longer_than_zero += other.longer_than_zero;
     }
 }
 
