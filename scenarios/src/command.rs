@@ -12,6 +12,7 @@ mod record;
 mod rules;
 mod run;
 mod scenario;
+mod simulate;
 mod smaller;
 mod trace;
 mod trace_file;
@@ -107,6 +108,8 @@ enum Command {
     Run(run::Arguments),
     /// Search all schedules of a scenario: can a property fail, and what is the shortest way?
     Explore(explore::Arguments),
+    /// Simulate a scenario under load: latency, throughput and utilisation, and how sure they are.
+    Simulate(simulate::Arguments),
     /// Check recordings against the model; without files, all that are shipped.
     Check(check::Arguments),
     /// Find the smallest workload and schedule that tell two kernels apart.
@@ -154,6 +157,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Explore(arguments) => explore::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Distinguish(arguments) => distinguish::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),

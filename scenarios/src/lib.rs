@@ -12,6 +12,9 @@
 //! | [`experiment`] | which scenario tells two kernels apart |
 //! | [`distinguish`] | the smallest experiment that tells two kernels apart |
 //! | [`questions`] | experiments for the open questions |
+//! | [`parameters`] | a scenario with other numbers: `limit=4` |
+//! | [`roles`] | who plays which part: the server's port, its workers, who sends requests |
+//! | [`study`] | how a scenario behaves under load, how sure that is, and what theory says |
 //! | [`shrink`] | a smaller workload with the same failure |
 //! | [`verify`] | does an implementation do what the model says? |
 //! | [`drive`] | the model as a service for other programs |
@@ -30,9 +33,12 @@ pub mod file;
 pub mod generate;
 pub mod matrix;
 pub mod near;
+pub mod parameters;
 pub mod questions;
 pub mod recordings;
+pub mod roles;
 pub mod shrink;
 #[cfg(feature = "proptest")]
 pub mod strategies;
+pub mod study;
 pub mod verify;

@@ -9,7 +9,7 @@ mod report;
 mod shrink;
 mod watch;
 
-pub(super) use report::sentence;
+pub(super) use report::{number, sentence};
 
 use super::{
     Exit, Format, Kernels, Problem, Result, find_scenario, output, print_json, quoted, run,

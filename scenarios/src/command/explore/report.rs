@@ -46,7 +46,7 @@ pub(super) fn peak_memory() -> Option<u64> {
 }
 
 /// "13,005".
-pub(super) fn number(number: u64) -> String {
+pub(in super::super) fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {
