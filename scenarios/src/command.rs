@@ -214,7 +214,26 @@ fn find_scenario(argument: &str) -> Result<Scenario> {
         }
     }
     let bytes = read_at_most(&path, file::MOST_BYTES as u64 + 1)?;
-    Ok(file::parse_bytes(argument, &bytes)?)
+    let folder = path.parent().unwrap_or(Path::new(""));
+    Ok(file::parse_bytes(argument, &bytes, &mut |name| {
+        values_file(folder, name)
+    })?)
+}
+
+/// The largest file with values of a law that is read.
+const MOST_VALUES_BYTES: u64 = 64 << 20;
+
+/// The text of a file that a scenario in this folder names.
+fn values_file(folder: &Path, name: &str) -> std::result::Result<String, String> {
+    use io::Read;
+    let mut text = String::new();
+    let file = std::fs::File::open(folder.join(name)).map_err(|error| error.to_string())?;
+    let read = file.take(MOST_VALUES_BYTES + 1).read_to_string(&mut text);
+    read.map_err(|error| error.to_string())?;
+    match text.len() as u64 > MOST_VALUES_BYTES {
+        true => Err("it has more than 64 MiB".into()),
+        false => Ok(text),
+    }
 }
 
 /// Reads a file, but no more of it than `most` bytes.

@@ -4,13 +4,16 @@
 //! is a [`ScenarioError`], which knows where in the file: TOML's own errors bring their place, and
 //! the compiler's places (`thread[1].program[3].port`) are looked up in the text.
 //!
-//! Nothing here opens files; whoever has the bytes gives them, with the name to show in messages.
+//! Nothing here opens files; whoever has the bytes gives them, with the name to show in messages. A
+//! scenario can name files with the values of a law: [`parse_with`] asks for their text.
 
 mod error;
 mod place;
+mod values;
 mod write;
 
 pub use error::ScenarioError;
+pub use values::Reader;
 pub use write::to_toml;
 
 use crate::near::nearest;
@@ -62,11 +65,25 @@ impl Scenario {
 /// # Errors
 /// The first thing that is wrong, and where.
 pub fn parse(name: &str, text: &str) -> Result<Scenario, ScenarioError> {
+    let mut nobody = |_: &str| Err("this scenario is not a file, and nothing is beside it".into());
+    parse_with(name, text, &mut nobody)
+}
+
+/// Reads a scenario that may name files with the values of its laws; `read` gives their text.
+///
+/// # Errors
+/// As [`parse`]; and what is wrong with such a file, with its name and line.
+pub fn parse_with(
+    name: &str,
+    text: &str,
+    read: &mut Reader<'_>,
+) -> Result<Scenario, ScenarioError> {
     if text.len() > MOST_BYTES {
         return Err(too_long(name, text.len()));
     }
-    let workload: Workload =
+    let mut workload: Workload =
         toml::from_str(text).map_err(|error| unreadable(name, text, &error))?;
+    values::fill(name, text, &mut workload, read)?;
     let program = Program::compile(&workload).map_err(|error| impossible(name, text, &error))?;
     Ok(Scenario {
         workload,
@@ -79,13 +96,17 @@ pub fn parse(name: &str, text: &str) -> Result<Scenario, ScenarioError> {
 /// Reads a scenario from the bytes of a file.
 ///
 /// # Errors
-/// As [`parse`]; and if the bytes are not UTF-8.
-pub fn parse_bytes(name: &str, bytes: &[u8]) -> Result<Scenario, ScenarioError> {
+/// As [`parse_with`]; and if the bytes are not UTF-8.
+pub fn parse_bytes(
+    name: &str,
+    bytes: &[u8],
+    read: &mut Reader<'_>,
+) -> Result<Scenario, ScenarioError> {
     if bytes.len() > MOST_BYTES {
         return Err(too_long(name, bytes.len()));
     }
     match std::str::from_utf8(bytes) {
-        Ok(text) => parse(name, text),
+        Ok(text) => parse_with(name, text, read),
         Err(error) => {
             let at = error.valid_up_to();
             let text = String::from_utf8_lossy(bytes);
