@@ -16,7 +16,7 @@ use crate::{
 };
 use clap::{Args, builder::PossibleValuesParser};
 use iocp_model::{Kernel, Profile};
-use iocp_scheduler::{Program, run::RunError};
+use iocp_scheduler::{Program, run::RunError, simulate::SimulateError};
 use percent::Percent;
 use report::Simulated;
 use std::{num::NonZeroUsize, thread::available_parallelism, time::Instant};
@@ -150,7 +150,7 @@ pub(super) fn run(arguments: &Arguments) -> Result {
     let elapsed = begin.elapsed();
     watch.end();
     let estimate = estimate.map_err(|error| match error {
-        StudyError::Simulate(error @ RunError::Bug(_)) => panic!("{error}"),
+        StudyError::Simulate(error @ SimulateError::Run(RunError::Bug(_))) => panic!("{error}"),
         error => Problem::new(format!("{}: {error}", program.workload.name)),
     })?;
     let simulated = Simulated {

@@ -676,7 +676,9 @@ fn seen_threads(program: &Program) -> Vec<ThreadId> {
     for op in program.codes.iter().flat_map(|code| &code.ops) {
         match op {
             Op::Until(conditions, _) => {
-                conditions.iter().for_each(|one| of_condition(one, &mut seen));
+                conditions
+                    .iter()
+                    .for_each(|one| of_condition(one, &mut seen));
             }
             Op::Call(CallOp {
                 call:

@@ -342,7 +342,8 @@ impl<W> Books<W> {
     pub(super) fn look_at_ports(&mut self, system: &System) {
         for port in std::mem::take(&mut self.touched_ports) {
             if self.ports.len() <= port.index() {
-                self.ports.resize_with(system.ports().len(), PortBook::default);
+                self.ports
+                    .resize_with(system.ports().len(), PortBook::default);
             }
             self.ports[port.index()].look(system.port(port), self.now_ns);
         }

@@ -42,7 +42,11 @@ fn four_processors(limit: u32, workers: u32, work: Value) -> Program {
 }
 
 fn plain() -> Program {
-    four_processors(4, 4, json!([{"compute": {"law": "exponential", "mean": "1s"}}]))
+    four_processors(
+        4,
+        4,
+        json!([{"compute": {"law": "exponential", "mean": "1s"}}]),
+    )
 }
 
 fn blocking(limit: u32) -> Program {
@@ -74,7 +78,10 @@ fn four_servers_wait_as_erlang_says() {
     assert_eq!(replication.wait, replication.queue_wait);
     assert!(replication.wait.n.abs_diff(replication.requests) <= 4);
     let latency = replication.latency_moments.mean() / 1e9;
-    assert!((latency / (1.0 + ERLANG_C_S) - 1.0).abs() < 0.02, "{latency}");
+    assert!(
+        (latency / (1.0 + ERLANG_C_S) - 1.0).abs() < 0.02,
+        "{latency}"
+    );
     for busy in &replication.processors {
         assert!((busy - 0.8).abs() < 0.02, "{:?}", replication.processors);
     }
@@ -99,12 +106,18 @@ fn four_servers_that_block_wait_as_jackson_says() {
     assert!(replication.wait.n.abs_diff(2 * replication.requests) < 200);
     assert_eq!(replication.queue_wait.max_ns, 0);
     let in_line = replication.run_queue_mean;
-    assert!((in_line / (3.2 * ERLANG_C_S) - 1.0).abs() < 0.03, "{in_line}");
+    assert!(
+        (in_line / (3.2 * ERLANG_C_S) - 1.0).abs() < 0.03,
+        "{in_line}"
+    );
     let blocked = replication.blocked_mean;
     assert!((blocked / 16.0 - 1.0).abs() < 0.02, "{blocked}");
     let under_way = replication.outstanding.mean;
     let little = replication.throughput_per_s * replication.latency_moments.mean() / 1e9;
-    assert!((under_way / little - 1.0).abs() < 0.001, "{under_way}, {little}");
+    assert!(
+        (under_way / little - 1.0).abs() < 0.001,
+        "{under_way}, {little}"
+    );
 }
 
 /// With a limit, whoever has blocked goes before a packet that is queued. So requests end sooner,
