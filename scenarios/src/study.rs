@@ -11,13 +11,16 @@
 pub mod formula;
 mod interval;
 mod metrics;
+mod percentiles;
+mod samples;
 mod shape;
 mod theory;
 mod warm_up;
 mod warning;
 
 pub use interval::Interval;
-pub use metrics::{METRICS, PERCENTILES, percentile};
+pub use metrics::METRICS;
+pub use percentiles::PERCENTILES;
 pub use theory::{Theory, Value};
 pub use warm_up::{WarmUp, mser};
 pub use warning::Warning;
@@ -27,8 +30,9 @@ use hdrhistogram::Histogram;
 use iocp_model::Semantics;
 use iocp_scheduler::{
     Program,
-    simulate::{End, Replication, Settings, SimulateError, simulate},
+    simulate::{Replication, Settings, SimulateError, simulate},
 };
+use samples::{Samples, checked};
 use std::{collections::BTreeMap, fmt};
 
 /// How many replications look for the end of the beginning.
@@ -278,7 +282,7 @@ pub fn estimate(
     Ok(Estimate {
         stable: !warnings.iter().any(Warning::is_unstable),
         metrics,
-        latency: samples.latency,
+        latency: samples.latency.all,
         replications: samples.done,
         requests: samples.requests,
         simulated: samples.simulated + piloted + u64::from(samples.done) * warm_up.requests,
@@ -327,120 +331,4 @@ fn pilot(precision: &Precision, run: &mut Runner<'_>) -> Result<(WarmUp, u64), S
         ended: cut.is_some(),
     };
     Ok((warm_up, simulated))
-}
-
-/// A replication in which there is something to measure.
-fn checked(replication: &Replication) -> Result<(), StudyError> {
-    match replication.end {
-        End::OutOfSteps => Err(StudyError::OutOfSteps {
-            steps: replication.steps,
-            finished: replication.requests,
-        }),
-        _ if replication.requests == 0 => Err(StudyError::NoRequests),
-        _ => Ok(()),
-    }
-}
-
-/// What the replications came to, so far.
-struct Samples<'a> {
-    precision: &'a Precision,
-    port: Option<&'a str>,
-    /// A value for each replication.
-    values: BTreeMap<String, Vec<f64>>,
-    latency: Histogram<u64>,
-    done: u32,
-    /// The fewest requests of a replication.
-    requests: u64,
-    simulated: u64,
-    /// By how much the requests under way have grown in each replication, as a share of those that
-    /// were finished.
-    growth: Vec<f64>,
-}
-
-impl<'a> Samples<'a> {
-    fn new(precision: &'a Precision, port: Option<&'a str>) -> Self {
-        Self {
-            precision,
-            port,
-            values: BTreeMap::new(),
-            latency: empty(),
-            done: 0,
-            requests: u64::MAX,
-            simulated: 0,
-            growth: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, replication: &Replication) -> Result<(), StudyError> {
-        checked(replication)?;
-        for (name, value) in metrics::values(replication, self.port) {
-            self.values.entry(name).or_default().push(value);
-        }
-        // Cannot fail: the histogram grows by itself.
-        let _ = self.latency.add(&replication.latency);
-        let outstanding = replication.outstanding;
-        let grown = outstanding.end as f64 - outstanding.begin as f64;
-        self.growth.push(grown / replication.requests as f64);
-        self.requests = self.requests.min(replication.requests);
-        self.simulated += replication.requests;
-        self.done += 1;
-        Ok(())
-    }
-
-    /// The interval that decides.
-    fn deciding(&self) -> Result<Interval, StudyError> {
-        let Precision {
-            metric, confidence, ..
-        } = self.precision;
-        match self.values.get(metric) {
-            Some(values) => Ok(Interval::of(values, *confidence)),
-            None => Err(StudyError::NoMetric {
-                given: metric.clone(),
-                known: self.values.keys().cloned().collect(),
-            }),
-        }
-    }
-
-    /// How many replications it will take, as far as can be told from those that are done.
-    fn needed(&self) -> Result<u32, StudyError> {
-        let relative = self.deciding()?.relative();
-        if relative <= self.precision.relative {
-            return Ok(self.done);
-        }
-        // The interval shrinks with the root of the number. One more at least; twice as many at
-        // most, because what it is told from is uncertain, too.
-        let times = (relative / self.precision.relative).powi(2).min(2.0);
-        let more = (f64::from(self.done) * times).ceil() as u32;
-        Ok(more.max(self.done + 1).min(self.precision.most))
-    }
-
-    fn reached(&self) -> bool {
-        let interval = self.deciding();
-        interval.is_ok_and(|interval| interval.relative() <= self.precision.relative)
-    }
-
-    fn progress(&self, needed: u32) -> Progress {
-        Progress {
-            done: self.done,
-            relative: self
-                .deciding()
-                .map_or(f64::INFINITY, |interval| interval.relative()),
-            needed,
-        }
-    }
-
-    fn intervals(&self) -> BTreeMap<String, Interval> {
-        let confidence = self.precision.confidence;
-        let values = self.values.iter();
-        values
-            .map(|(name, values)| (name.clone(), Interval::of(values, confidence)))
-            .collect()
-    }
-}
-
-/// A histogram of three digits that grows by itself, as those of the replications.
-fn empty() -> Histogram<u64> {
-    // Cannot fail: three digits are within what there may be.
-    let made = Histogram::new(3);
-    made.unwrap_or_else(|_| unreachable!("three digits make a histogram"))
 }

@@ -2,20 +2,9 @@
 //!
 //! Times are in seconds, rates a second, shares from 0 to 1.
 
-use hdrhistogram::Histogram;
 use iocp_scheduler::simulate::Replication;
 
-/// The percentiles of the latency: name, and the part of the requests that is not slower.
-pub const PERCENTILES: [(&str, f64); 6] = [
-    ("latency.p50", 0.5),
-    ("latency.p90", 0.9),
-    ("latency.p95", 0.95),
-    ("latency.p99", 0.99),
-    ("latency.p999", 0.999),
-    ("latency.p9999", 0.9999),
-];
-
-/// The other metrics, with what they are. Those of the last group are of the port at which most
+/// The metrics beside the percentiles, with what they are. Those of the last group are of the port at which most
 /// threads take packets.
 pub const METRICS: [(&str, &str); 20] = [
     ("latency.mean", "from a request's first packet to its end"),
@@ -58,11 +47,6 @@ pub const METRICS: [(&str, &str); 20] = [
     ("waiters.mean", "threads that wait at the port"),
 ];
 
-/// Of a part of the requests, in seconds.
-pub fn percentile(latency: &Histogram<u64>, part: f64) -> f64 {
-    latency.value_at_quantile(part) as f64 / 1e9
-}
-
 /// The values of a replication, by name. `port` is that at which most threads take packets, if there
 /// is one; if there are several ports, each has its values under its own name, too.
 pub(super) fn values(replication: &Replication, port: Option<&str>) -> Vec<(String, f64)> {
@@ -70,9 +54,6 @@ pub(super) fn values(replication: &Replication, port: Option<&str>) -> Vec<(Stri
     let mut put = |name: &str, value: f64| values.push((name.to_owned(), value));
     let seconds = |ns: f64| ns / 1e9;
     let time = seconds(replication.simulated_ns as f64);
-    for (name, part) in PERCENTILES {
-        put(name, percentile(&replication.latency, part));
-    }
     put("latency.mean", seconds(replication.latency_moments.mean()));
     put(
         "latency.max",

@@ -2,7 +2,7 @@
 
 use super::{
     Interval, Precision, Samples, WarmUp,
-    metrics::PERCENTILES,
+    percentiles::PERCENTILES,
     shape::{Arrivals, Queue},
 };
 use std::fmt;
