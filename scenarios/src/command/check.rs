@@ -25,6 +25,10 @@ use std::{
 
 /// How much of what came before a divergence is shown.
 const MOST_EVENTS_SHOWN: usize = 60;
+/// How much of what comes after it.
+const MOST_EVENTS_AFTER: usize = 8;
+/// Between the two.
+const NOT_EXPLAINED: &str = "━━━━━━━━━━  no schedule of the model has this:";
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -448,20 +452,35 @@ fn divergence_in_full(
         checked.file,
         explain::unexplained(profile, event, checked.events)
     )?;
-    writeln!(out, "\n  As far as it is explained:\n")?;
-    let prefix = Trace {
-        header: checked.trace.header.clone(),
-        events: checked.trace.events[..event].to_vec(),
+    writeln!(
+        out,
+        "\n  As far as it is explained, and what comes after:\n"
+    )?;
+    let rows = |events: usize, last: usize, legend: bool| {
+        let trace = Trace {
+            header: checked.trace.header.clone(),
+            events: checked.trace.events[..events].to_vec(),
+        };
+        let options = columns::Options {
+            width: super::terminal_width().saturating_sub(4),
+            title: false,
+            legend,
+            last,
+            ..Default::default()
+        };
+        columns::columns(&trace, &options)
     };
-    let options = columns::Options {
-        width: super::terminal_width().saturating_sub(4),
-        title: false,
-        legend: false,
-        last: MOST_EVENTS_SHOWN,
-        ..Default::default()
-    };
-    for row in columns::columns(&prefix, &options).lines() {
-        writeln!(out, "    {row}")?;
+    let after = MOST_EVENTS_AFTER.min(checked.events - event);
+    let count = |events: usize| rows(events, MOST_EVENTS_SHOWN, false).lines().count();
+    // A call and its return share a row; the mark is above the row of what is not explained.
+    let explained = count(event);
+    let mark = explained - usize::from(after > 0 && explained > 0 && count(event + 1) == explained);
+    let whole = rows(event + after, MOST_EVENTS_SHOWN + after, true);
+    for (row, text) in whole.lines().enumerate() {
+        if row == mark {
+            writeln!(out, "    {NOT_EXPLAINED}")?;
+        }
+        writeln!(out, "{}", format!("    {text}").trim_end())?;
     }
     writeln!(out)?;
     for line in explain::parting(&checked.program, divergence, usize::MAX).lines() {
