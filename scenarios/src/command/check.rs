@@ -28,7 +28,7 @@ const MOST_EVENTS_SHOWN: usize = 60;
 /// How much of what comes after it.
 const MOST_EVENTS_AFTER: usize = 8;
 /// Between the two.
-const NOT_EXPLAINED: &str = "━━━━━━━━━━  no schedule of the model has this:";
+const NOT_EXPLAINED: &str = "no schedule of the model has this:";
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -456,31 +456,23 @@ fn divergence_in_full(
         out,
         "\n  As far as it is explained, and what comes after:\n"
     )?;
-    let rows = |events: usize, last: usize, legend: bool| {
-        let trace = Trace {
-            header: checked.trace.header.clone(),
-            events: checked.trace.events[..events].to_vec(),
-        };
-        let options = columns::Options {
-            width: super::terminal_width().saturating_sub(4),
-            title: false,
-            legend,
-            last,
-            ..Default::default()
-        };
-        columns::columns(&trace, &options)
-    };
     let after = MOST_EVENTS_AFTER.min(checked.events - event);
-    let count = |events: usize| rows(events, MOST_EVENTS_SHOWN, false).lines().count();
-    // A call and its return share a row; the mark is above the row of what is not explained.
-    let explained = count(event);
-    let mark = explained - usize::from(after > 0 && explained > 0 && count(event + 1) == explained);
-    let whole = rows(event + after, MOST_EVENTS_SHOWN + after, true);
-    for (row, text) in whole.lines().enumerate() {
-        if row == mark {
-            writeln!(out, "    {NOT_EXPLAINED}")?;
-        }
-        writeln!(out, "{}", format!("    {text}").trim_end())?;
+    let shown = Trace {
+        header: checked.trace.header.clone(),
+        events: checked.trace.events[..event + after].to_vec(),
+    };
+    let options = columns::Options {
+        width: super::terminal_width().saturating_sub(4),
+        title: false,
+        last: MOST_EVENTS_SHOWN + after,
+        ..Default::default()
+    };
+    let mark = columns::Mark {
+        events: event,
+        text: NOT_EXPLAINED.to_owned(),
+    };
+    for row in columns::marked(&shown, &options, &[mark]).lines() {
+        writeln!(out, "{}", format!("    {row}").trim_end())?;
     }
     writeln!(out)?;
     for line in explain::parting(&checked.program, divergence, usize::MAX).lines() {
