@@ -13,6 +13,7 @@
 //! | [`distinguish`] | the smallest experiment that tells two kernels apart |
 //! | [`questions`] | experiments for the open questions |
 //! | [`parameters`] | a scenario with other numbers: `limit=4` |
+//! | [`report`] | results as one HTML page with pictures |
 //! | [`roles`] | who plays which part: the server's port, its workers, who sends requests |
 //! | [`study`] | how a scenario behaves under load, how sure that is, and what theory says |
 //! | [`shrink`] | a smaller workload with the same failure |
@@ -36,6 +37,7 @@ pub mod near;
 pub mod parameters;
 pub mod questions;
 pub mod recordings;
+pub mod report;
 pub mod roles;
 pub mod shrink;
 #[cfg(feature = "proptest")]

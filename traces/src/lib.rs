@@ -12,6 +12,8 @@
 //! | [`write`](mod@write) | the writer |
 //! | [`compare`](mod@compare) | two traces of the same kind: the first difference, in context |
 //! | [`columns`](mod@columns) | the columnar text view: one column a thread |
+//! | [`spans`] | what each thread was doing from when to when; ports over time; where packets went |
+//! | [`perfetto`] | a trace as Perfetto and Chrome read it |
 //!
 //! The crate knows the model's values (statuses, packets). It does not know programs, schedules or
 //! files: it reads from and writes to whatever it is given.
@@ -21,8 +23,10 @@
 pub mod columns;
 pub mod compare;
 pub mod event;
+pub mod perfetto;
 pub mod read;
 pub mod seen;
+pub mod spans;
 pub mod write;
 
 pub use event::{

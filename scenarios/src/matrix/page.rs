@@ -257,11 +257,12 @@ fn write_whole(out: &mut String, rows: &[Row], mutants: &[Broken]) -> Result {
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>The rules of a completion port</title>\n<style>\n{}</style>\n</head>\n<body>\n\
+         <title>The rules of a completion port</title>\n<style>\n{}{}</style>\n</head>\n<body>\n\
          <header>\n<h1>The rules of a completion port</h1>\n\
          <p>Each rule with its sources, the code that obeys it, the tests that pin it, the \
          scenarios that show it, and the mutants that break it: ports that break a rule on \
          purpose, to see who notices. Made by <code>iocp rules</code>, version {version}.</p>",
+        include_str!("../base.css"),
         include_str!("page.css")
     )?;
     writeln!(out, "<p class=\"totals\">{}</p>", Totals::of(rows))?;
