@@ -8,6 +8,7 @@ mod check;
 mod distinguish;
 mod drive;
 mod explore;
+mod picture;
 mod record;
 mod rules;
 mod run;

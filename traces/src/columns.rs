@@ -186,6 +186,11 @@ fn title(header: &Header) -> String {
     printable(&title).into_owned()
 }
 
+/// A call's name as the view shortens it: "Get" for `GetQueuedCompletionStatus`.
+pub fn short_name(call: &str) -> &str {
+    words::short(call).unwrap_or(call)
+}
+
 /// Is this the first event of a step, rather than something that a step caused?
 pub(crate) fn begins_step(event: &Event<'_>) -> bool {
     rows::phase(event) == rows::Phase::Acts

@@ -3,8 +3,12 @@
 mod shrink;
 
 use super::{
-    Exit, Format, Kernels, Problem, Result, explore::sentence, find_scenario, output, print_json,
-    quoted, read_at_most, trace_file::TraceFile,
+    Exit, Kernels, Problem, Result,
+    explore::sentence,
+    find_scenario, output,
+    picture::{self, Format},
+    print_json, quoted, read_at_most,
+    trace_file::TraceFile,
 };
 use clap::{Args, ValueEnum};
 use iocp_model::{Call, Kernel, Observer, Profile, Returned, ThreadId, ThreadState, rules::RuleId};
@@ -135,6 +139,13 @@ struct Report {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result {
+    let pictures = [Format::Html, Format::Perfetto];
+    if arguments.shrink && pictures.contains(&arguments.format) {
+        return Err(Problem::new(
+            "--shrink tells of a smaller scenario, for which a picture has no place: use it with \
+             --format human or json",
+        ));
+    }
     let scenario = find_scenario(&arguments.scenario)?;
     let program = &scenario.program;
     let replayed = match &arguments.replay {
@@ -265,6 +276,12 @@ pub(super) fn run(arguments: &Arguments) -> Result {
             }
             print_json(&json)?;
         }
+        Format::Html => {
+            let command = format!("{} --format html", report.again);
+            let outcome = report.outcome(program);
+            picture::page(&report.trace(), report.hidden(), command, outcome)?;
+        }
+        Format::Perfetto => picture::perfetto(&report.trace(), report.hidden())?,
     }
     Ok(match report.verdict() {
         "holds" => Exit::Holds,
@@ -440,7 +457,7 @@ impl Output {
         };
         Ok(Self {
             shown: Vec::new(),
-            most_shown: arguments.show,
+            most_shown: arguments.format.most_events(arguments.show),
             count: 0,
             file,
             error: None,
@@ -554,10 +571,7 @@ impl Report {
             title => writeln!(out, "{}: {title}", workload.name)?,
         }
         writeln!(out)?;
-        let trace = Trace {
-            header: self.header.clone(),
-            events: self.events.clone(),
-        };
+        let trace = self.trace();
         let options = columns::Options {
             ascii: arguments.ascii,
             width: super::terminal_width(),
@@ -565,7 +579,7 @@ impl Report {
             ..Default::default()
         };
         write!(out, "{}", columns::columns(&trace, &options))?;
-        let hidden = self.count - self.events.len() as u64;
+        let hidden = self.hidden();
         if hidden > 0 {
             writeln!(
                 out,
@@ -573,61 +587,87 @@ impl Report {
             )?;
         }
         writeln!(out)?;
+        for line in self.outcome(program) {
+            match line.strip_prefix("- ") {
+                Some(failure) => writeln!(out, "  {failure}")?,
+                None => writeln!(out, "{line}")?,
+            }
+        }
+        writeln!(out, "Again: {}", self.again)?;
+        Ok(out.flush()?)
+    }
+
+    /// What is shown of the trace.
+    fn trace(&self) -> Trace {
+        Trace {
+            header: self.header.clone(),
+            events: self.events.clone(),
+        }
+    }
+
+    /// How many events are not.
+    fn hidden(&self) -> usize {
+        self.count as usize - self.events.len()
+    }
+
+    /// How it ended and what holds, in sentences; each expectation that does not hold behind "- ".
+    fn outcome(&self, program: &Program) -> Vec<String> {
+        let mut lines = Vec::new();
         let after = if self.untimed {
             format!("after {}", super::counted(self.steps as usize, "step"))
         } else {
             format!("after {} steps, at {}", self.steps, moment(self.now_ns))
         };
-        match self.end {
-            End::Finished => writeln!(out, "All threads ended, {after}.")?,
+        lines.push(match self.end {
+            End::Finished => format!("All threads ended, {after}."),
             End::Settled => {
-                writeln!(
-                    out,
+                format!(
                     "Nothing more can happen, {after}: {}.",
                     self.waiting.join("; ")
-                )?;
+                )
             }
-            End::OutOfSteps if self.untimed => writeln!(
-                out,
-                "The schedule ends here, {after}; the program can go on."
-            )?,
+            End::OutOfSteps if self.untimed => {
+                format!("The schedule ends here, {after}; the program can go on.")
+            }
             End::OutOfSteps => {
                 let verdict = match self.failures.is_empty() {
                     true => "No verdict: stopped",
                     false => "Stopped",
                 };
-                writeln!(out, "{verdict} {after}. --most-steps N allows more.")?;
+                format!("{verdict} {after}. --most-steps N allows more.")
             }
-        }
-        let checked = workload
+        });
+        let checked = program
+            .workload
             .expect
             .iter()
             .filter(|expectation| expect::applies(expectation, self.kernel.profile.name))
             .count();
         if self.end != End::OutOfSteps || !self.failures.is_empty() {
             match (checked, self.failures.len()) {
-                (0, _) => writeln!(out, "The scenario expects nothing under {}.", self.kernel)?,
-                (1, 0) => writeln!(out, "The one expectation holds.")?,
-                (all, 0) => writeln!(out, "All {all} expectations hold.")?,
+                (0, _) => lines.push(format!(
+                    "The scenario expects nothing under {}.",
+                    self.kernel
+                )),
+                (1, 0) => lines.push("The one expectation holds.".to_owned()),
+                (all, 0) => lines.push(format!("All {all} expectations hold.")),
                 (all, broken) => {
-                    writeln!(out, "{broken} of {all} expectations do not hold:")?;
-                    for failure in &self.failures {
-                        writeln!(out, "  {failure}")?;
-                    }
+                    lines.push(format!("{broken} of {all} expectations do not hold:"));
+                    let failures = self.failures.iter();
+                    lines.extend(failures.map(|failure| format!("- {failure}")));
                 }
             }
         }
         match &self.violation {
             Some(violation) => {
-                writeln!(out, "Violated: {}", sentence(&violation.to_string()))?;
+                lines.push(format!("Violated: {}", sentence(&violation.to_string())));
             }
             None if self.untimed && self.end == End::OutOfSteps => {
-                writeln!(out, "No verdict: the schedule breaks no property so far.")?;
+                lines.push("No verdict: the schedule breaks no property so far.".to_owned());
             }
             None => {}
         }
-        writeln!(out, "Again: {}", self.again)?;
-        Ok(out.flush()?)
+        lines
     }
 
     fn json(&self, arguments: &Arguments) -> serde_json::Value {

@@ -1,6 +1,6 @@
 //! `iocp show` and `iocp compare`: traces as files.
 
-use super::{Exit, Format, Problem, Result, output, print_json, trace_file::read};
+use super::{Exit, Format, Problem, Result, output, picture, print_json, quoted, trace_file::read};
 use clap::Args;
 use iocp_traces::{columns, compare as comparison};
 use std::{io::Write, path::PathBuf};
@@ -16,8 +16,8 @@ pub(super) struct Show {
     #[arg(long, value_name = "EVENTS")]
     last: Option<usize>,
     /// The format of the output.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = picture::Format::Human)]
+    format: picture::Format,
 }
 
 #[derive(Args)]
@@ -33,19 +33,28 @@ pub(super) struct Compare {
 
 pub(super) fn show(arguments: &Show) -> Result {
     let trace = read(&arguments.file)?;
-    if arguments.format == Format::Json {
-        print_json(&serde_json::json!({ "header": trace.header, "events": trace.events }))?;
-        return Ok(Exit::Holds);
+    match arguments.format {
+        picture::Format::Human => {
+            let options = columns::Options {
+                ascii: arguments.ascii,
+                width: super::terminal_width(),
+                last: arguments.last.unwrap_or(usize::MAX),
+                ..Default::default()
+            };
+            let mut out = output();
+            write!(out, "{}", columns::columns(&trace, &options))?;
+            out.flush()?;
+        }
+        picture::Format::Json => {
+            print_json(&serde_json::json!({ "header": trace.header, "events": trace.events }))?;
+        }
+        picture::Format::Html => {
+            let file = quoted(&arguments.file.display().to_string());
+            let command = format!("iocp show {file} --format html");
+            picture::page(&trace, 0, command, Vec::new())?;
+        }
+        picture::Format::Perfetto => picture::perfetto(&trace, 0)?,
     }
-    let options = columns::Options {
-        ascii: arguments.ascii,
-        width: super::terminal_width(),
-        last: arguments.last.unwrap_or(usize::MAX),
-        ..Default::default()
-    };
-    let mut out = output();
-    write!(out, "{}", columns::columns(&trace, &options))?;
-    out.flush()?;
     Ok(Exit::Holds)
 }
 

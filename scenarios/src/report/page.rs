@@ -53,7 +53,7 @@ fn section(index: usize, section: &Section, page: &Made) -> Markup {
         Figure::HeatMap(map) => Some(map.html()),
         Figure::Percentiles(percentiles) => Some(percentiles.html(title)),
         Figure::Bars(bars) => Some(bars.html(title)),
-        Figure::Timeline(timeline) => Some(timeline.html(&format!("s{index}"), title)),
+        Figure::Timeline(timeline) => Some(timeline.html(title)),
     };
     html! {
         section id=(format!("s{index}")) class=[section.warns.then_some("warns")] {

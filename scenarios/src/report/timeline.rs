@@ -1,10 +1,20 @@
 //! What each thread did, moment by moment, and below it each port: its queue, its active threads
 //! against its limit, its waiters as the stack that they are.
+//!
+//! It is drawn twice where that helps: once with the same room for each step, so that the order can
+//! be read, and once with room as time passed.
 
-mod draw;
+mod lanes;
+mod ports;
+mod ruler;
 
-use iocp_traces::{Trace, spans::Spans};
-use maud::Markup;
+use super::page::nothing;
+use iocp_traces::{
+    Trace,
+    spans::{Doing, Spans},
+};
+use maud::{Markup, html};
+use ruler::Ruler;
 
 /// A trace, or the part of one that is shown.
 #[derive(Clone, PartialEq, Debug)]
@@ -16,7 +26,13 @@ pub struct Timeline {
 }
 
 /// The most events of a timeline.
-pub const MOST_EVENTS: usize = 20_000;
+pub const MOST_EVENTS: usize = 10_000;
+
+/// With more steps than this, there is no drawing by steps beside one by time.
+const MOST_STEPS: u32 = 1_000;
+
+/// With more steps than this, the drawing by time comes first.
+const FEW_STEPS: u32 = 250;
 
 impl Timeline {
     /// The timeline of a trace; of a longer one than [`MOST_EVENTS`], of its begin.
@@ -32,7 +48,139 @@ impl Timeline {
         Self { spans, left_out }
     }
 
-    pub(super) fn html(&self, id: &str, title: &str) -> Markup {
-        draw::html(self, id, title)
+    pub(super) fn html(&self, title: &str) -> Markup {
+        let spans = &self.spans;
+        if spans.threads.is_empty() || spans.end.step == 0 {
+            return nothing();
+        }
+        let steps = spans.end.step - spans.begin.step + 1;
+        let by_step = !spans.takes_time() || steps <= MOST_STEPS;
+        let mut rulers = Vec::new();
+        if by_step {
+            rulers.push(Ruler::steps(spans));
+        }
+        if spans.takes_time() {
+            rulers.push(Ruler::time(spans));
+        }
+        if steps > FEW_STEPS {
+            rulers.reverse();
+        }
+        html! {
+            (legend(spans))
+            @for (index, ruler) in rulers.iter().enumerate() {
+                details open=[(index == 0).then_some("open")] {
+                    summary { (ruler.name()) }
+                    (view(spans, ruler, title))
+                }
+            }
+            @if spans.recorded {
+                p.note {
+                    "A recording does not show the inside of the kernel: the queue, the active \
+                     threads and the stack of waiters are not in it, and a dequeue counts as \
+                     waiting from its begin to its end."
+                }
+            }
+            @if self.left_out > 0 {
+                p.note { "These are the first " (MOST_EVENTS) " events; " (self.left_out) " more follow." }
+            }
+        }
     }
+}
+
+/// The rooms of a drawing, from top to bottom.
+const HEAD: f64 = 20.0;
+const LANE: f64 = 26.0;
+/// The width of the names, which stay while the drawing is scrolled.
+const NAMES: f64 = 112.0;
+
+/// The names on the left, and the drawing beside them.
+fn view(spans: &Spans, ruler: &Ruler, title: &str) -> Markup {
+    let lanes_end = HEAD + LANE * spans.threads.len() as f64;
+    let (ports, height) = ports::panels(spans, lanes_end + 8.0);
+    let alt = alt(spans, title);
+    html! {
+        div.timeline {
+            svg.fixed width=(NAMES) height=(height) viewBox=(format!("0 0 {NAMES} {height}"))
+                aria-hidden="true" {
+                @for (index, thread) in spans.threads.iter().enumerate() {
+                    (lanes::name(index, thread))
+                }
+                @for panel in &ports { (panel.names()) }
+            }
+            div.scrolls tabindex="0" role="region" aria-label=(alt) {
+                svg.fixed width=(ruler.width) height=(height) role="img" aria-label=(alt)
+                    viewBox=(format!("0 0 {} {height}", ruler.width)) {
+                    (ruler.head(spans, height))
+                    @for (index, thread) in spans.threads.iter().enumerate() {
+                        (lanes::lane(index, thread, ruler))
+                    }
+                    (lanes::flights(spans, ruler))
+                    @for panel in &ports { (panel.drawing(spans, ruler)) }
+                }
+            }
+        }
+    }
+}
+
+/// The drawing in a sentence or two.
+fn alt(spans: &Spans, title: &str) -> String {
+    let steps = spans.end.step - spans.begin.step + 1;
+    let names: Vec<_> = spans.threads.iter().map(|thread| &*thread.name).collect();
+    let mut alt = format!("{title}: what {} did in {steps} steps", names.join(", "));
+    for port in &spans.ports {
+        let most = |of: fn(&iocp_traces::spans::Sample) -> u32| port.samples.iter().map(of).max();
+        if let (Some(depth), Some(active)) =
+            (most(|sample| sample.depth), most(|sample| sample.active))
+        {
+            alt += &format!(
+                "; port {}: at most {depth} packets queued, {active} threads active",
+                port.name
+            );
+        }
+    }
+    alt
+}
+
+/// What the colours mean: those that are there.
+fn legend(spans: &Spans) -> Markup {
+    let all = || spans.threads.iter().flat_map(|thread| &thread.spans);
+    let used = Doing::ALL
+        .into_iter()
+        .filter(|doing| all().any(|span| span.doing == *doing));
+    html! {
+        ul.legend {
+            @for doing in used {
+                li {
+                    svg.sample viewBox="0 0 28 12" aria-hidden="true" {
+                        rect class=(class(doing)) x="0" y="0" width="28" height="12" {}
+                    }
+                    (doing.words())
+                }
+            }
+        }
+    }
+}
+
+/// The class of the colour of what a thread does.
+fn class(doing: Doing) -> &'static str {
+    match doing {
+        Doing::Runs => "runs",
+        Doing::Computes => "computes",
+        Doing::Calls => "calls",
+        Doing::Waits => "waits",
+        Doing::Blocks => "blocks",
+        Doing::Woken => "woken",
+        Doing::HeldBack => "held",
+    }
+}
+
+/// How much of a text fits, by its usual width; nothing if that would be less than three letters.
+fn fitting(text: &str, pixels: f64) -> Option<String> {
+    const LETTER: f64 = 6.2;
+    let fits = (pixels / LETTER) as usize;
+    let length = text.chars().count();
+    if length <= fits {
+        return (length > 0).then(|| text.to_owned());
+    }
+    (fits >= 4).then(|| text.chars().take(fits - 1).chain(['…']).collect())
 }

@@ -33,6 +33,12 @@ const SHORT: [(&str, &str); 14] = [
     ("WaitForSingleObject", "Wait"),
 ];
 
+/// The abbreviation of a call, if it has one.
+pub(super) fn short(call: &str) -> Option<&'static str> {
+    let found = SHORT.iter().find(|(full, _)| *full == call);
+    found.map(|(_, short)| *short)
+}
+
 /// The signs and abbreviations that a legend must explain.
 #[derive(Default, Debug)]
 pub(super) struct Used {
