@@ -12,7 +12,8 @@
 //!
 //! A line that is only `…` stands for any lines, and a `…` in a line for any text. A block headed
 //! `toml,file=NAME` is first written to that file, for the commands of the same page. Beside `iocp`
-//! a command may be `cat FILE`, `head -N FILE`, `echo $?` (the last exit code) and `python3 FILE`.
+//! a command may be `cat FILE`, `head -N FILE`, `echo $?` (the last exit code) and `python3 FILE`; its
+//! output may go to a file (`> FILE`).
 //!
 //! After a change of the program: `UPDATE_BOOK=1 cargo test -p iocp-scenarios --test book` writes
 //! the new output into the pages. Read the difference before you keep it.
@@ -168,7 +169,21 @@ impl Shell {
             input = file.into();
             words.truncate(at);
         }
-        match words[..] {
+        let mut file = None;
+        if let Some(at) = words.iter().position(|word| *word == ">") {
+            file = Some(self.folder.join(words[at + 1]));
+            words.truncate(at);
+        }
+        let output = self.run_words(&words, input)?;
+        let Some(file) = file else {
+            return Some(output);
+        };
+        fs::write(file, output).expect("the page's folder can be written");
+        Some(String::new())
+    }
+
+    fn run_words(&mut self, words: &[&str], input: Stdio) -> Option<String> {
+        match *words {
             ["echo", "$?"] => Some(format!("{}\n", self.last_exit)),
             ["cat", file] => Some(read(&self.folder.join(file))),
             ["head", count, file] => {

@@ -307,3 +307,30 @@ fn kernels_that_nothing_tells_apart() {
     let said = exits(&["distinguish", broken, default, "--scenario", "lifo"], 2);
     assert!(said.contains("there is no scenario \"lifo\""), "{said}");
 }
+
+/// A run and a recording can be drawn; the page says how to get it again, and exits as any run does.
+#[test]
+fn runs_and_recordings_can_be_drawn() {
+    let page = exits(
+        &["run", "above-the-limit", "--seed", "2", "--format", "html"],
+        0,
+    );
+    assert!(page.starts_with("<!DOCTYPE html>"), "{page:.100}");
+    assert!(page.contains("Seed 2. <code>iocp run above-the-limit --seed 2 --format html</code>"));
+    assert!(page.contains("All 5 expectations hold."), "{page}");
+    // Five steps are no verdict, and the page says so.
+    let cut = ["run", "no-switch", "--most-steps", "5", "--format"];
+    let page = exits(&[&cut[..], &["html"]].concat(), 3);
+    assert!(page.contains("No verdict: stopped after 5 steps"), "{page}");
+    let file = exits(&[&cut[..], &["perfetto"]].concat(), 3);
+    let file: serde_json::Value = serde_json::from_str(&file).expect("it is JSON");
+    assert!(file["traceEvents"].is_array());
+    let (name, bytes) = iocp_scenarios::recordings::all()[0];
+    let path = self::file(name, bytes);
+    assert!(exits(&["show", &path, "--format", "html"], 0).contains("Recorded on Wine 8.0."));
+    let file = exits(&["show", &path, "--format", "perfetto"], 0);
+    serde_json::from_str::<serde_json::Value>(&file).expect("it is JSON");
+    let shrunk = ["run", "above-the-limit", "--shrink", "--format", "html"];
+    assert!(exits(&shrunk, 2).contains("--shrink tells of a smaller scenario"));
+    assert!(exits(&["show", "no-such-file", "--format", "html"], 2).contains("no-such-file"));
+}

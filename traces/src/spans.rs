@@ -378,6 +378,8 @@ impl<'t> Builder<'t> {
     fn returns(&mut self, thread: usize, at: Moment, call: &str, result: &SeenResult) {
         if !self.now[thread].in_call {
             // The trace is a part of a longer one: the call began before it.
+            let before = (Doing::in_call(call), self.spans.begin, call.to_owned());
+            self.now[thread].doing.get_or_insert(before);
             self.spans.threads[thread].calls.push(Call {
                 from: self.spans.begin,
                 to: None,

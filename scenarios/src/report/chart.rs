@@ -57,7 +57,7 @@ const FRAMES: [Frame; 2] = [
 ];
 
 const LEFT: f64 = 62.0;
-const RIGHT: f64 = 22.0;
+const RIGHT: f64 = 30.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 46.0;
 

@@ -34,14 +34,24 @@ pub(super) fn html(page: &Page) -> String {
         title { (page.title) }
         style { (PreEscaped("\n")) (PreEscaped(BASE)) (PreEscaped(FIGURES)) }
     };
-    format!(
+    let page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n<head>\n\
          <meta charset=\"utf-8\"/>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
          <meta name=\"color-scheme\" content=\"light dark\"/>\n{}\n</head>\n<body>\n{}\n</body>\n</html>\n",
         head.into_string(),
         body.into_string()
-    )
+    );
+    // Characters that have no place in any page, even escaped.
+    let nowhere = |c: char| match c {
+        '\n' | '\t' => false,
+        '\u{fffe}' | '\u{ffff}' => true,
+        c => c.is_control(),
+    };
+    match page.contains(nowhere) {
+        true => page.replace(nowhere, "\u{fffd}"),
+        false => page,
+    }
 }
 
 fn section(index: usize, section: &Section, page: &Made) -> Markup {

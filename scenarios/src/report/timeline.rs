@@ -1,8 +1,9 @@
 //! What each thread did, moment by moment, and below it each port: its queue, its active threads
 //! against its limit, its waiters as the stack that they are.
 //!
-//! It is drawn twice where that helps: once with the same room for each step, so that the order can
-//! be read, and once with room as time passed.
+//! It is drawn twice where that helps: once with the same room for each moment, so that the order
+//! can be read, and once with room as time passed. A moment is one thing that a thread did, with all
+//! that came of it at once.
 
 mod lanes;
 mod ports;
@@ -10,7 +11,7 @@ mod ruler;
 
 use super::page::nothing;
 use iocp_traces::{
-    Trace,
+    SeenResult, Trace,
     spans::{Doing, Spans},
 };
 use maud::{Markup, html};
@@ -126,7 +127,7 @@ fn view(spans: &Spans, ruler: &Ruler, title: &str) -> Markup {
 fn alt(spans: &Spans, title: &str) -> String {
     let steps = spans.end.step - spans.begin.step + 1;
     let names: Vec<_> = spans.threads.iter().map(|thread| &*thread.name).collect();
-    let mut alt = format!("{title}: what {} did in {steps} steps", names.join(", "));
+    let mut alt = format!("{title}: what {} did in {steps} moments", names.join(", "));
     for port in &spans.ports {
         let most = |of: fn(&iocp_traces::spans::Sample) -> u32| port.samples.iter().map(of).max();
         if let (Some(depth), Some(active)) =
@@ -144,9 +145,14 @@ fn alt(spans: &Spans, title: &str) -> String {
 /// What the colours mean: those that are there.
 fn legend(spans: &Spans) -> Markup {
     let all = || spans.threads.iter().flat_map(|thread| &thread.spans);
-    let used = Doing::ALL
-        .into_iter()
-        .filter(|doing| all().any(|span| span.doing == *doing));
+    let calls = || spans.threads.iter().flat_map(|thread| &thread.calls);
+    let got = |result: &SeenResult| !result.packets.is_empty();
+    let gets = calls().any(|call| call.result.as_ref().is_some_and(got));
+    let marks = spans.threads.iter().any(|thread| !thread.marks.is_empty());
+    let used = Doing::ALL.into_iter().filter(|doing| {
+        let at_once = *doing == Doing::Calls && calls().next().is_some();
+        at_once || all().any(|span| span.doing == *doing)
+    });
     html! {
         ul.legend {
             @for doing in used {
@@ -155,6 +161,31 @@ fn legend(spans: &Spans) -> Markup {
                         rect class=(class(doing)) x="0" y="0" width="28" height="12" {}
                     }
                     (doing.words())
+                }
+            }
+            @if gets {
+                li {
+                    svg.sample viewBox="0 0 28 12" aria-hidden="true" {
+                        rect.got x="0" y="0" width="28" height="12" {}
+                    }
+                    "gets a packet, ⇒ with its key"
+                }
+            }
+            @if spans.flights.iter().any(|flight| flight.from.is_some() && flight.to.is_some()) {
+                li {
+                    svg.sample viewBox="0 0 28 12" aria-hidden="true" {
+                        path.flight d="M0 10C12 10 12 4 24 4" {}
+                        circle.flight cx="24" cy="4" r="2.5" {}
+                    }
+                    "the way of a packet"
+                }
+            }
+            @if marks {
+                li {
+                    svg.sample viewBox="0 0 28 12" aria-hidden="true" {
+                        circle.mark cx="14" cy="6" r="2.5" {}
+                    }
+                    "something that is no call"
                 }
             }
         }
@@ -174,7 +205,8 @@ fn class(doing: Doing) -> &'static str {
     }
 }
 
-/// How much of a text fits, by its usual width; nothing if that would be less than three letters.
+/// As much of a text as fits, by its usual width; nothing if that would be less than four letters.
+/// It loses its middle, since the ends tell names apart.
 fn fitting(text: &str, pixels: f64) -> Option<String> {
     const LETTER: f64 = 6.2;
     let fits = (pixels / LETTER) as usize;
@@ -182,5 +214,11 @@ fn fitting(text: &str, pixels: f64) -> Option<String> {
     if length <= fits {
         return (length > 0).then(|| text.to_owned());
     }
-    (fits >= 4).then(|| text.chars().take(fits - 1).chain(['…']).collect())
+    let tail = (fits.checked_sub(1).filter(|kept| *kept >= 3)?) / 3;
+    let head = text.chars().take(fits - 1 - tail);
+    Some(
+        head.chain(['…'])
+            .chain(text.chars().skip(length - tail))
+            .collect(),
+    )
 }

@@ -45,10 +45,10 @@ impl Unit {
 
     /// The value with its unit, to three digits: "12.3 ms", "450 /s", "3.2 %", "–" if there is none.
     pub fn text(self, value: f64) -> String {
-        if !value.is_finite() {
+        let suited = self.suited(value);
+        if !(value / suited.size).is_finite() {
             return "–".to_owned();
         }
-        let suited = self.suited(value);
         suited.with_name(digits(value / suited.size, 3))
     }
 }
@@ -56,10 +56,11 @@ impl Unit {
 impl Suited {
     /// The number alone, with so many decimals.
     pub(super) fn number(self, value: f64, decimals: usize) -> String {
-        if !value.is_finite() {
-            return "–".to_owned();
+        let value = value / self.size;
+        if value.abs() >= 1e15 {
+            return digits(value, 3);
         }
-        grouped(&format!("{:.decimals$}", value / self.size))
+        grouped(&format!("{value:.decimals$}"))
     }
 
     /// How many decimals tell multiples of this step apart.
@@ -86,6 +87,9 @@ pub(super) fn digits(value: f64, count: i32) -> String {
         return "0".to_owned();
     }
     let magnitude = value.abs().log10().floor() as i32;
+    if !(-12..15).contains(&magnitude) {
+        return format!("{value:.*e}", count as usize - 1);
+    }
     let decimals = (count - 1 - magnitude).clamp(0, 12) as usize;
     let text = format!("{value:.decimals$}");
     let text = match text.contains('.') {
@@ -133,6 +137,8 @@ mod tests {
             (Unit::Number, 4.0, "4"),
             (Unit::Number, -1_234.56, "-1235"),
             (Unit::Number, f64::NAN, "–"),
+            (Unit::Number, f64::MAX, "1.80e308"),
+            (Unit::Share, f64::MAX, "–"),
             (Unit::Seconds, f64::INFINITY, "–"),
         ] {
             assert_eq!(unit.text(value), text);

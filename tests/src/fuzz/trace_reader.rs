@@ -1,11 +1,15 @@
 //! Any bytes as a trace: it is refused with a sentence, or it can be written and read again, compared
 //! and shown.
 
-use iocp_scenarios::recordings;
+use iocp_scenarios::{
+    recordings,
+    report::{Page, Section, Timeline},
+};
 use iocp_traces::{
     Trace, Writer,
     columns::{Options, columns, columns_within},
     compare::compare,
+    perfetto,
     read::Limits,
 };
 
@@ -40,6 +44,13 @@ pub fn run(bytes: &[u8]) {
         ..Options::default()
     };
     let _ = columns_within(&trace, &narrow, 40);
+    let mut file = Vec::new();
+    perfetto::write(&trace, &mut file).unwrap_or_else(|error| panic!("{error}"));
+    let _: serde_json::Value =
+        serde_json::from_slice(&file).unwrap_or_else(|error| panic!("{error}"));
+    let mut page = Page::default();
+    page.add(Section::figure("", Timeline::of(&trace)));
+    let _ = page.html();
 }
 
 fn write(trace: &Trace) -> Vec<u8> {

@@ -42,7 +42,7 @@ pub(super) fn lane(index: usize, thread: &Thread, ruler: &Ruler) -> Markup {
 
 /// What a thread did for a while.
 fn stretch(span: &Span, thread: &str, y: f64, ruler: &Ruler) -> Markup {
-    let (from, to) = (ruler.at(span.from), ruler.at(span.to));
+    let (from, to) = (ruler.at(span.from), ruler.until(span.to));
     let width = pixel(to - from);
     if width <= 0.0 {
         return html! {};
@@ -52,7 +52,7 @@ fn stretch(span: &Span, thread: &str, y: f64, ruler: &Ruler) -> Markup {
         Doing::Waits => "waits",
         Doing::Blocks => "blocked",
         Doing::HeldBack => span.words.as_str(),
-        Doing::Calls => "calls",
+        Doing::Calls => short_name(span.words.split('(').next().unwrap_or_default()),
         Doing::Runs | Doing::Woken => "",
     };
     html! {
@@ -120,14 +120,20 @@ pub(super) fn flights(spans: &Spans, ruler: &Ruler) -> Markup {
         return html! {};
     }
     let middle = (ruler.instant() / 2.0).max(0.0);
-    let place = |place: Place| {
-        let y = top(place.thread as usize) + LANE / 2.0;
+    // From edge to edge of the lanes: what they say stays readable.
+    let place = |place: Place, other: Place| {
+        let edge = if place.thread < other.thread {
+            LANE - 4.0
+        } else {
+            4.0
+        };
+        let y = top(place.thread as usize) + edge;
         (pixel(ruler.at(place.at) + middle), y)
     };
     html! {
         @for (flight, from, to) in flights {
-            @let (x1, y1) = place(from);
-            @let (x2, y2) = place(to);
+            @let (x1, y1) = place(from, to);
+            @let (x2, y2) = place(to, from);
             @if from.thread != to.thread {
                 path.flight d=(format!(
                     "M{x1} {y1}C{x1} {y2} {x2} {y1} {x2} {y2}"
@@ -137,7 +143,7 @@ pub(super) fn flights(spans: &Spans, ruler: &Ruler) -> Markup {
                         " to " (spans.threads[to.thread as usize].name)
                     }
                 }
-                circle.flight cx=(x2) cy=(y2) r="2.5" {}
+                circle.flight cx=(x2) cy=(y2) r="3" {}
             }
         }
     }

@@ -43,7 +43,7 @@ impl<'a> Panel<'a> {
         Self {
             port,
             top,
-            most_depth: most(|sample| sample.depth).max(1),
+            most_depth: most(|sample| sample.depth),
             most_active: most(|sample| sample.active.max(sample.limit.min(2 * sample.active + 1)))
                 .max(1),
             places: deepest.min(MOST_PLACES),
@@ -89,7 +89,7 @@ impl<'a> Panel<'a> {
 
     pub(super) fn drawing(&self, spans: &Spans, ruler: &Ruler) -> Markup {
         let [depth, active, stack] = self.tops();
-        let end = ruler.at(spans.end) + ruler.instant();
+        let end = ruler.until(spans.end);
         let stretches = self.stretches(spans.end);
         let scale = |top: f64, most: u32| {
             move |value: u32| {
@@ -97,18 +97,15 @@ impl<'a> Panel<'a> {
                 pixel(top + CURVE * (1.0 - part.min(1.0)))
             }
         };
-        let to_depth = scale(depth, self.most_depth);
+        let to_depth = scale(depth, self.most_depth.max(1));
         let to_active = scale(active, self.most_active);
-        let places = |moment: Moment| match moment == spans.end {
-            true => end,
-            false => ruler.at(moment),
-        };
         html! {
             line.grid x1="0" x2=(ruler.width) y1=(self.top + 1.0) y2=(self.top + 1.0) {}
             line.frame x1="0" x2=(end) y1=(depth + CURVE) y2=(depth + CURVE) {}
             line.frame x1="0" x2=(end) y1=(active + CURVE) y2=(active + CURVE) {}
             @for (sample, from, to) in &stretches {
-                @let (x, width) = (places(*from), pixel(places(*to) - places(*from)));
+                @let x = ruler.at(*from);
+                @let width = pixel(ruler.until(*to) - x);
                 @if width > 0.0 {
                     @if sample.depth > 0 {
                         rect.depth x=(x) width=(width) y=(to_depth(sample.depth))
@@ -145,7 +142,7 @@ impl<'a> Panel<'a> {
                 }
             }
             @for place in 0..self.places {
-                (self.place(place, stack + PLACE * place as f64, spans, ruler, &places, &stretches))
+                (self.place(place, stack + PLACE * place as f64, spans, ruler, &stretches))
             }
         }
     }
@@ -168,7 +165,6 @@ impl<'a> Panel<'a> {
         y: f64,
         spans: &Spans,
         ruler: &Ruler,
-        places: &impl Fn(Moment) -> f64,
         stretches: &[(&Sample, Moment, Moment)],
     ) -> Markup {
         let holder = |sample: &Sample| sample.waiters.iter().rev().nth(place).copied();
@@ -176,7 +172,8 @@ impl<'a> Panel<'a> {
         html! {
             @for chunk in same {
                 @let (from, to) = (chunk[0].1, chunk[chunk.len() - 1].2);
-                @let (x, width) = (places(from), pixel(places(to) - places(from)));
+                @let x = ruler.at(from);
+                @let width = pixel(ruler.until(to) - x);
                 @if let Some(thread) = holder(chunk[0].0).filter(|_| width > 0.0) {
                     @let name = &spans.threads[thread as usize].name;
                     rect class=(format!("waiter {}", colour(thread as usize))) x=(x) y=(y)

@@ -1,4 +1,4 @@
-//! From moments to pixels: the same room for each step, or room as time passed.
+//! From moments to pixels: the same room for each, or room as time passed.
 
 use super::HEAD;
 use crate::report::{
@@ -13,6 +13,7 @@ pub(super) struct Ruler {
     /// The width of the drawing.
     pub(super) width: f64,
     begin: Moment,
+    end: Moment,
     kind: Kind,
 }
 
@@ -34,8 +35,9 @@ impl Ruler {
             _ => 12.0,
         };
         Self {
-            width: room * steps + 2.0,
+            width: room * steps + 14.0,
             begin: spans.begin,
+            end: spans.end,
             kind: Kind::Steps(room),
         }
     }
@@ -48,13 +50,14 @@ impl Ruler {
         Self {
             width,
             begin: spans.begin,
+            end: spans.end,
             kind: Kind::Time(axis.scale(ends.into_iter(), false, (2.0, width - RIGHT))),
         }
     }
 
     pub(super) fn name(&self) -> &'static str {
         match self.kind {
-            Kind::Steps(_) => "Step by step",
+            Kind::Steps(_) => "Moment by moment",
             Kind::Time(_) => "As time passed",
         }
     }
@@ -69,6 +72,17 @@ impl Ruler {
         }
     }
 
+    /// Where something ends that ends at a moment; what goes on to the end of the trace ends behind
+    /// its last moment.
+    pub(super) fn until(&self, moment: Moment) -> f64 {
+        let behind = if moment == self.end {
+            self.instant()
+        } else {
+            0.0
+        };
+        pixel(self.at(moment) + behind)
+    }
+
     /// How wide something is that happens at once.
     pub(super) fn instant(&self) -> f64 {
         match self.kind {
@@ -81,8 +95,8 @@ impl Ruler {
     pub(super) fn words(&self, from: Moment, to: Moment) -> String {
         let time = |moment: Moment| Unit::Seconds.text(seconds(moment.at_ns));
         match self.kind {
-            Kind::Steps(_) if from.step == to.step => format!("step {}", from.step),
-            Kind::Steps(_) => format!("steps {} to {}", from.step, to.step),
+            Kind::Steps(_) if from.step == to.step => format!("moment {}", from.step),
+            Kind::Steps(_) => format!("moments {} to {}", from.step, to.step),
             Kind::Time(_) if from.at_ns == to.at_ns => format!("at {}", time(from)),
             Kind::Time(_) => format!(
                 "{} from {} to {}",
