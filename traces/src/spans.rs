@@ -69,7 +69,7 @@ impl Doing {
     }
 
     /// What a call does, of which nothing but its name is known.
-    fn in_call(call: &str) -> Self {
+    pub(crate) fn in_call(call: &str) -> Self {
         match call {
             "GetQueuedCompletionStatus"
             | "GetQueuedCompletionStatusEx"
