@@ -141,7 +141,7 @@ impl Scale {
     pub(super) fn place(&self, value: f64) -> Option<f64> {
         let part = (self.kind.place(value)? - self.from) / (self.to - self.from);
         part.is_finite()
-            .then(|| self.begin + part * (self.end - self.begin))
+            .then_some(self.begin + part * (self.end - self.begin))
     }
 
     /// The same scale with its ends at round values, if it is linear.

@@ -126,7 +126,7 @@ impl Chart<'_> {
                     line.grid x1=(LEFT) x2=(right) y1=(across(at)) y2=(across(at)) {}
                     text.tick x=(LEFT - 6.0) y=(across(at + 4.0)) text-anchor="end" { (text) }
                 }
-                @for Tick { at, text } in x.ticks(frame.ticks) {
+                @for Tick { at, text } in apart(x.ticks(frame.ticks)) {
                     line.grid x1=(across(at)) x2=(across(at)) y1=(TOP) y2=(bottom) {}
                     text.tick x=(across(at)) y=(bottom + 17.0) text-anchor="middle" { (text) }
                 }
@@ -285,6 +285,19 @@ impl Chart<'_> {
             }
         }
     }
+}
+
+/// The ticks whose texts do not touch the one before, by their usual width.
+fn apart(ticks: Vec<Tick>) -> Vec<Tick> {
+    let half = |tick: &Tick| 3.5 * tick.text.chars().count() as f64;
+    let mut kept: Vec<Tick> = Vec::new();
+    for tick in ticks {
+        let touches = |last: &Tick| tick.at - half(&tick) < last.at + half(last) + 3.0;
+        if !kept.last().is_some_and(touches) {
+            kept.push(tick);
+        }
+    }
+    kept
 }
 
 /// Adds a line through these places to a path.

@@ -104,7 +104,7 @@ fn text(paragraphs: &[String]) -> Markup {
 
 /// Text with `code` and **what is important**.
 pub(super) fn rich(text: &str) -> Markup {
-    let pairs = |mark: &str| text.matches(mark).count() % 2 == 0;
+    let pairs = |mark: &str| text.matches(mark).count().is_multiple_of(2);
     if !pairs("`") || !pairs("**") {
         return html! { (text) };
     }
