@@ -559,6 +559,7 @@ impl<'s, 'w> Compiler<'s, 'w> {
             }
         }
         self.code.result_live = live(&self.code.ops);
+        self.code.next = next(&self.code);
         Ok(self.code)
     }
 
@@ -1311,6 +1312,33 @@ fn live(ops: &[Op]) -> Vec<bool> {
             return live;
         }
     }
+}
+
+/// For each op: where the thread rests after it, if it takes nothing to know.
+fn next(code: &Code) -> Vec<Option<u32>> {
+    let after = |at: usize| {
+        if matches!(&code.ops[at], Op::Call(call) if call.bind.is_some()) {
+            return None;
+        }
+        let mut next = at + 1;
+        for _ in 0..code.ops.len() {
+            match code.ops.get(next)? {
+                Op::Jump(to) => next = *to,
+                Op::Again {
+                    slot: None,
+                    times: None,
+                    body,
+                } => next = *body,
+                Op::Again { .. } | Op::Branch { .. } | Op::End | Op::Add { of_call: true, .. } => {
+                    return None;
+                }
+                _ if code.result_live[next] => return None,
+                _ => return u32::try_from(next).ok(),
+            }
+        }
+        None
+    };
+    (0..code.ops.len()).map(after).collect()
 }
 
 /// Is the result of this call what `if` and `mark` look at?

@@ -67,6 +67,9 @@ pub struct Code {
     pub ops: Vec<Op>,
     /// For each op: is the result of the last call still of use when the thread rests here?
     pub result_live: Vec<bool>,
+    /// For each op: where the thread rests after it, if that is always the same place, and nothing
+    /// is remembered there of a result. This is what [`Local::follow`](crate::Local) would find.
+    pub next: Vec<Option<u32>>,
     /// For each op: the step that it came from.
     pub places: Vec<Place>,
 }

@@ -636,6 +636,7 @@ impl State {
             }
     }
 
+    #[inline]
     fn step<W: Watch>(
         &mut self,
         program: &Program,
@@ -648,13 +649,7 @@ impl State {
                 noting.watch.reads(Part::System);
                 noting.watch.reads(Part::Variables);
                 let call = self.instantiate(thread, op);
-                noting.watch.begins(thread, op, &call);
-                match self.system.apply(Action::Call(thread, call), noting)? {
-                    Outcome::Returned(returned) => {
-                        self.returned(program, thread, &returned, noting.watch)
-                    }
-                    _ => Ok(()),
-                }
+                self.make(program, thread, op, call, noting)
             }
             op => {
                 if !self.system.thread(thread).can_call() {
@@ -691,6 +686,55 @@ impl State {
         }
     }
 
+    /// The thread makes the call of the op at which it rests.
+    #[inline]
+    fn make<W: Watch>(
+        &mut self,
+        program: &Program,
+        thread: ThreadId,
+        op: &CallOp,
+        call: Call,
+        noting: &mut Noting<'_, W>,
+    ) -> Result<(), StepError> {
+        noting.watch.begins(thread, op, &call);
+        // Looked at where it is: to move it would take longer than to make it.
+        match &self.system.apply(Action::Call(thread, call), noting) {
+            Ok(Outcome::Returned(returned)) => {
+                self.returned(program, thread, returned, noting.watch)
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err((*error).into()),
+        }
+    }
+
+    /// As [`take`](Self::take) of the thread's step, which is this call, as
+    /// [`prepared`](Self::prepared).
+    #[inline]
+    pub(crate) fn take_call<W: Watch>(
+        &mut self,
+        program: &Program,
+        thread: ThreadId,
+        op: &CallOp,
+        call: Call,
+        watch: &mut W,
+    ) -> Result<(), StepError> {
+        let mut noting = Noting {
+            watch,
+            woken: SmallVec::new(),
+        };
+        self.make(program, thread, op, call, &mut noting)?;
+        self.settle(program, &mut noting)
+    }
+
+    /// For each op of this code the call that it makes, if that is the same in every turn, in a
+    /// program whose handle variables never change.
+    pub(crate) fn prepared(&self, code: &Code) -> impl Iterator<Item = Option<Call>> {
+        code.ops.iter().map(|op| match op {
+            Op::Call(op) if op.key_step.is_none() => Some(with_handles(op.call, &self.variables)),
+            _ => None,
+        })
+    }
+
     /// The computation at which the thread rests is over.
     ///
     /// # Errors
@@ -701,11 +745,36 @@ impl State {
         thread: ThreadId,
         watch: &mut W,
     ) -> Result<(), StepError> {
+        if self.goes_straight_on(program, thread, watch) {
+            return Ok(());
+        }
         self.threads[thread.index()].at += 1;
         self.rest(program, thread, watch)
     }
 
+    /// Rests at the op after this one, if it takes nothing to know which.
+    #[inline]
+    fn goes_straight_on<W: Watch>(
+        &mut self,
+        program: &Program,
+        thread: ThreadId,
+        watch: &mut W,
+    ) -> bool {
+        watch.reads(Part::Control(thread));
+        let local = &mut self.threads[thread.index()];
+        match program.code(thread).next[local.at as usize] {
+            // Where threads are ended, this one may be.
+            Some(next) if !program.threads_can_be_ended => {
+                debug_assert_eq!(local.last, Last::default(), "nothing is remembered");
+                local.at = next;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// The thread goes on in the call that it is in.
+    #[inline]
     fn go_on<W: Watch>(
         &mut self,
         program: &Program,
@@ -715,9 +784,12 @@ impl State {
     ) -> Result<(), StepError> {
         noting.watch.reads(Part::System);
         let action = Action::Return { thread, more };
-        match self.system.apply(action, noting)? {
-            Outcome::Returned(returned) => self.returned(program, thread, &returned, noting.watch),
-            _ => Ok(()),
+        match &self.system.apply(action, noting) {
+            Ok(Outcome::Returned(returned)) => {
+                self.returned(program, thread, returned, noting.watch)
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err((*error).into()),
         }
     }
 
@@ -735,6 +807,7 @@ impl State {
     }
 
     /// The call at which the thread rests has returned.
+    #[inline]
     fn returned<W: Watch>(
         &mut self,
         program: &Program,
@@ -745,6 +818,9 @@ impl State {
         watch.reads(Part::Control(thread));
         if let Op::Call(op) = self.op(program, thread) {
             watch.ends(thread, op, returned);
+            if self.goes_straight_on(program, thread, watch) {
+                return Ok(());
+            }
             if let (Some(variable), Some(handle)) = (op.bind, returned.handle()) {
                 watch.reads(Part::Variables);
                 self.variables[variable] = handle;
@@ -757,7 +833,9 @@ impl State {
                 };
             }
         }
-        self.clear_ended(watch);
+        if program.threads_can_be_ended {
+            self.clear_ended(watch);
+        }
         if self.system.thread(thread).state == ThreadState::Terminated {
             // It has ended itself.
             return Ok(());
@@ -859,6 +937,7 @@ impl State {
     }
 
     /// The call with its handles looked up and its key numbered.
+    #[inline]
     fn instantiate(&self, thread: ThreadId, op: &CallOp) -> Call {
         let mut call = with_handles(op.call, &self.variables);
         if let Call::PostQueuedCompletionStatus { packet, .. }
@@ -1040,6 +1119,7 @@ impl Local {
 }
 
 /// The call with each handle field, which holds a variable's number, replaced by its value.
+#[inline]
 fn with_handles(mut call: Call, variables: &[Handle]) -> Call {
     let value = |handle: &mut Handle| {
         *handle = variables

@@ -88,6 +88,9 @@ pub(super) struct Engine<'p, W> {
     at_untils: Vec<ThreadId>,
     costs: Costs,
     restarts_timeouts: bool,
+    /// The calls that are always the same, for each op of each code; and where a code's begin.
+    calls: Vec<Option<Call>>,
+    first_call: Vec<usize>,
     steps: u64,
     /// The steps at this moment.
     steps_now: u64,
@@ -128,9 +131,18 @@ impl<'p, W: RunWatch> Engine<'p, W> {
                 && settings.window.is_none()
                 && !seen.contains(&thread),
         };
+        let binds = |op: &Op| matches!(op, Op::Call(call) if call.bind.is_some());
+        let fixed = !program.codes.iter().flat_map(|code| &code.ops).any(binds);
+        let (mut calls, mut first_call) = (Vec::new(), Vec::new());
+        for code in &program.codes {
+            first_call.push(calls.len());
+            calls.extend(state.prepared(code).map(|call| call.filter(|_| fixed)));
+        }
         Ok(Self {
             program,
             settings,
+            calls,
+            first_call,
             books,
             timers: Timers::default(),
             processors: Processors::new(program.processors()),
@@ -176,37 +188,45 @@ impl<'p, W: RunWatch> Engine<'p, W> {
 
     fn pass_time(&mut self) -> Result<End, SimulateError> {
         loop {
-            while let Some(thread) = self.turns.pop_front() {
-                self.runs(thread)?;
-                if self.books.are_full() {
-                    return Ok(End::Finished);
-                }
-                if self.steps >= self.settings.most_steps {
-                    return Ok(End::OutOfSteps);
-                }
-                if self.steps_now > MOST_STEPS_AT_A_MOMENT {
-                    return Err(self.stands_still(thread));
-                }
-            }
-            let Some((at_ns, number, timer)) = self.timers.next() else {
-                return Ok(End::Settled);
-            };
-            if at_ns > self.books.now_ns {
-                self.books.now_ns = at_ns;
-                self.steps_now = 0;
-            }
-            match timer {
-                Timer::GetsOn(thread) => {
-                    if self.places[thread.index()].timer == number {
-                        self.gets_on(thread)?;
+            let thread = match self.turns.pop_front() {
+                Some(thread) => thread,
+                None => {
+                    let Some((at_ns, number, timer)) = self.timers.next() else {
+                        return Ok(End::Settled);
+                    };
+                    if at_ns > self.books.now_ns {
+                        self.books.now_ns = at_ns;
+                        self.steps_now = 0;
+                    }
+                    match timer {
+                        Timer::GetsOn(thread) => {
+                            if self.places[thread.index()].timer != number {
+                                continue;
+                            }
+                            self.gets_on(thread)?;
+                            thread
+                        }
+                        Timer::Expires(thread) => {
+                            self.expires(thread)?;
+                            continue;
+                        }
                     }
                 }
-                Timer::Expires(thread) => self.expires(thread)?,
+            };
+            self.runs(thread)?;
+            if self.books.are_full() {
+                return Ok(End::Finished);
+            }
+            if self.steps >= self.settings.most_steps {
+                return Ok(End::OutOfSteps);
+            }
+            if self.steps_now > MOST_STEPS_AT_A_MOMENT {
+                return Err(self.stands_still(thread));
             }
         }
     }
 
-    /// The thread has got what it was waiting for in time.
+    /// The thread has got what it was waiting for in time. If it runs, its turn is next.
     fn gets_on(&mut self, thread: ThreadId) -> Result<(), SimulateError> {
         let now_ns = self.books.now_ns;
         let place = &mut self.places[thread.index()];
@@ -216,7 +236,6 @@ impl<'p, W: RunWatch> Engine<'p, W> {
             Standing::Asleep => {
                 place.standing = Standing::Running;
                 self.passes(thread)?;
-                self.turns.push_back(thread);
             }
             Standing::Computing => {
                 let done_ns = now_ns - place.since_ns;
@@ -228,7 +247,6 @@ impl<'p, W: RunWatch> Engine<'p, W> {
                 } else {
                     place.left_ns = Some(left_ns);
                 }
-                self.turns.push_back(thread);
             }
             _ => {}
         }
@@ -339,6 +357,13 @@ impl<'p, W: RunWatch> Engine<'p, W> {
         place.timer = self.timers.set(until_ns, Timer::GetsOn(thread));
     }
 
+    /// Where the call at which a thread rests is among those that were prepared.
+    #[inline]
+    fn call_place(&self, thread: ThreadId) -> usize {
+        let code = self.program.threads[thread.index()].code;
+        self.first_call[code] + self.state.threads[thread.index()].at as usize
+    }
+
     /// How long the call of a thread takes or waits at most, this time.
     fn how_long(&mut self, thread: ThreadId, op: &CallOp) -> u64 {
         match &op.law {
@@ -375,7 +400,15 @@ impl<'p, W: RunWatch> Engine<'p, W> {
             self.places[thread.index()].waits_ns = self.how_long(thread, op);
         }
         self.books.actor = Some(thread);
-        let taken = self.state.take(program, choice, &mut self.books);
+        let taken = match (choice, op) {
+            (Choice::Step(_), Op::Call(op)) => match self.calls[self.call_place(thread)] {
+                Some(call) => self
+                    .state
+                    .take_call(program, thread, op, call, &mut self.books),
+                None => self.state.take(program, choice, &mut self.books),
+            },
+            _ => self.state.take(program, choice, &mut self.books),
+        };
         let begins_to_wait = match choice {
             Choice::Step(_) => true,
             Choice::Return(..) => self.restarts_timeouts,

@@ -267,8 +267,7 @@ impl<W> Books<W> {
         }
         self.finished += 1;
         if self.counts {
-            // Any number of three digits fits; what does not would be left out.
-            // Cannot fail: the histogram grows by itself.
+            // Cannot fail: it grows with what it is to hold.
             let _ = self.latency.record(took_ns);
             self.latency_moments.add(took_ns);
             self.series.add(took_ns);

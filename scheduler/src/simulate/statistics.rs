@@ -235,11 +235,8 @@ impl PortBook {
             return;
         }
         self.since_ns = now_ns;
-        for (area, value) in self
-            .areas
-            .iter_mut()
-            .zip([self.depth, self.active, self.waiters])
-        {
+        let values = [self.depth, self.active, self.waiters];
+        for (area, value) in self.areas.iter_mut().zip(values) {
             *area += u128::from(ns) * u128::from(value);
         }
         if self.active > self.limit {

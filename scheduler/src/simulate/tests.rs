@@ -61,7 +61,7 @@ fn blocking(limit: u32) -> Program {
 }
 
 /// The mean wait of M/M/4 at 3.2 erlangs for services of a second.
-const ERLANG_C_S: f64 = 0.745_542_7;
+const ERLANG_C_S: f64 = 0.745_540_6;
 
 #[test]
 fn four_servers_wait_as_erlang_says() {
@@ -82,6 +82,15 @@ fn four_servers_wait_as_erlang_says() {
         (latency / (1.0 + ERLANG_C_S) - 1.0).abs() < 0.02,
         "{latency}"
     );
+    // A share of them waits, and for an exponential time of mean 1 / (4 - 3.2) s.
+    let (waits, rate) = (0.596_432_5, 0.8);
+    let served = |t: f64| libm::exp(-t);
+    let beyond = |t: f64| {
+        let both = (libm::exp(-rate * t) - rate * served(t)) / (1.0 - rate);
+        (1.0 - waits) * served(t) + waits * both
+    };
+    let p90 = replication.latency.value_at_quantile(0.9) as f64 / 1e9;
+    assert!((beyond(p90) - 0.1).abs() < 0.005, "{p90}: {}", beyond(p90));
     for busy in &replication.processors {
         assert!((busy - 0.8).abs() < 0.02, "{:?}", replication.processors);
     }
