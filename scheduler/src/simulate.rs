@@ -37,12 +37,13 @@ mod timers;
 use crate::{
     program::Program,
     run::{RunError, RunWatch},
+    trace::Tracer,
 };
 use engine::Engine;
 use hdrhistogram::Histogram;
 use iocp_model::Semantics;
 use iocp_traces::Event;
-use std::fmt;
+use std::{cell::Cell, fmt, rc::Rc};
 
 pub use statistics::{Moments, Outstanding, PortStatistics, Series};
 
@@ -222,18 +223,35 @@ pub fn simulate(
     semantics: Semantics,
     settings: &Settings,
 ) -> Result<Replication, SimulateError> {
-    let (replication, ()) = watched(program, semantics, settings, ())?;
+    if settings.window.is_none() {
+        return Ok(simulate_watched(program, semantics, settings, ())?.0);
+    }
+    let open = Rc::new(Cell::new(false));
+    let mut events = Vec::new();
+    let sink = |event: &Event<'_>| {
+        if open.get() {
+            events.push(event.clone().into_owned());
+        }
+    };
+    let tracer = Tracer::new(program, sink, true);
+    let engine = Engine::new(program, semantics, settings, tracer, Some(Rc::clone(&open)))?;
+    let (mut replication, tracer) = engine.finish()?;
+    drop(tracer);
+    replication.window = events;
     Ok(replication)
 }
 
-/// The same, and `watch` sees every step.
-fn watched<W: RunWatch>(
+/// The same, and `watch` sees every step. No window is written down.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_watched<W: RunWatch>(
     program: &Program,
     semantics: Semantics,
     settings: &Settings,
     watch: W,
 ) -> Result<(Replication, W), SimulateError> {
-    Engine::new(program, semantics, settings, watch)?.finish()
+    Engine::new(program, semantics, settings, watch, None)?.finish()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! is looked at only after a step that touched it; the [`Books`] notice which steps do.
 
 use super::{
-    End, MOST_STEPS_AT_A_MOMENT, Replication, Settings, SimulateError,
+    End, MOST_STEPS_AT_A_MOMENT, Replication, Settings, SimulateError, Window,
     processors::Processors,
     requests::Books,
     timers::{Timer, Timers},
@@ -16,7 +16,7 @@ use crate::{
     workload::Time,
 };
 use iocp_model::{Call, PortId, Semantics, ThreadId, ThreadState, Timeout};
-use std::collections::VecDeque;
+use std::{cell::Cell, collections::VecDeque, rc::Rc};
 
 /// What a thread is doing, as far as processors and time go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,6 +88,8 @@ pub(super) struct Engine<'p, W> {
     at_untils: Vec<ThreadId>,
     costs: Costs,
     restarts_timeouts: bool,
+    /// Is it the stretch that is to be written down?
+    open: Option<Rc<Cell<bool>>>,
     /// The calls that are always the same, for each op of each code; and where a code's begin.
     calls: Vec<Option<Call>>,
     first_call: Vec<usize>,
@@ -109,6 +111,7 @@ impl<'p, W: RunWatch> Engine<'p, W> {
         semantics: Semantics,
         settings: &'p Settings,
         watch: W,
+        open: Option<Rc<Cell<bool>>>,
     ) -> Result<Self, SimulateError> {
         let state = State::initial(program, semantics)
             .map_err(|error| RunError::of_step(program, error))?;
@@ -157,6 +160,7 @@ impl<'p, W: RunWatch> Engine<'p, W> {
                 background,
             },
             restarts_timeouts: semantics.restarts_timeouts(),
+            open,
             steps: 0,
             steps_now: 0,
             state,
@@ -165,6 +169,20 @@ impl<'p, W: RunWatch> Engine<'p, W> {
 
     /// Goes on to the end.
     pub(super) fn finish(mut self) -> Result<(Replication, W), SimulateError> {
+        let end = self.goes_on()?;
+        #[cfg(debug_assertions)]
+        self.books.balance();
+        Ok(self.report(end))
+    }
+
+    /// How many timers are set.
+    #[cfg(test)]
+    pub(super) fn pending_timers(&self) -> usize {
+        self.timers.pending()
+    }
+
+    /// From the beginning to the end.
+    pub(super) fn goes_on(&mut self) -> Result<End, SimulateError> {
         self.books.watch.run_begins(self.program, &self.state);
         for index in 0..self.state.system.ports().len() {
             if let Some(port) = PortId::new(index) {
@@ -178,12 +196,10 @@ impl<'p, W: RunWatch> Engine<'p, W> {
             }
         }
         let end = self.pass_time()?;
-        let settled = end == End::Settled;
-        if settled {
-            let now_ns = self.books.now_ns;
-            self.books.watch.settled(now_ns);
+        if end == End::Settled {
+            self.books.watch.settled(self.books.now_ns);
         }
-        Ok(self.report(end))
+        Ok(end)
     }
 
     fn pass_time(&mut self) -> Result<End, SimulateError> {
@@ -253,9 +269,22 @@ impl<'p, W: RunWatch> Engine<'p, W> {
         Ok(())
     }
 
+    /// A step begins.
+    #[inline]
+    fn begins(&mut self) {
+        let now_ns = self.books.now_ns;
+        if let (Some(open), Some(window)) = (&self.open, self.settings.window) {
+            open.set(match window {
+                Window::Time { from_ns, to_ns } => (from_ns..to_ns).contains(&now_ns),
+                Window::Requests { from, to } => (from..to).contains(&self.books.begun),
+            });
+        }
+        self.books.watch.step_begins(now_ns);
+    }
+
     /// The thread is past the op that took time.
     fn passes(&mut self, thread: ThreadId) -> Result<(), SimulateError> {
-        self.books.watch.step_begins(self.books.now_ns);
+        self.begins();
         self.books.actor = Some(thread);
         let passed = self
             .state
@@ -290,7 +319,7 @@ impl<'p, W: RunWatch> Engine<'p, W> {
                                 false => (ns as f64 * self.costs.stretch + 0.5) as u64,
                             };
                             self.places[thread.index()].left_ns = Some(ns);
-                            self.books.watch.step_begins(self.books.now_ns);
+                            self.begins();
                             self.books.watch.does(thread, op);
                             self.books.watch.step_ends(program, &self.state);
                         }
@@ -300,7 +329,7 @@ impl<'p, W: RunWatch> Engine<'p, W> {
                     op @ (Op::Until(..) | Op::Complete { .. })
                         if !self.state.can_do(thread, op, &mut ()) =>
                     {
-                        self.books.watch.step_begins(self.books.now_ns);
+                        self.begins();
                         self.books.watch.waits_until(thread, op);
                         self.at_untils.push(thread);
                         self.stops(thread, Standing::AtAnUntil);
@@ -394,7 +423,7 @@ impl<'p, W: RunWatch> Engine<'p, W> {
         let program = self.program;
         self.steps += 1;
         self.steps_now += 1;
-        self.books.watch.step_begins(self.books.now_ns);
+        self.begins();
         let op = self.state.op(program, thread);
         if let (Choice::Step(_), Op::Call(op)) = (choice, op) {
             self.places[thread.index()].waits_ns = self.how_long(thread, op);

@@ -346,6 +346,33 @@ impl<W> Books<W> {
                     .resize_with(system.ports().len(), PortBook::default);
             }
             self.ports[port.index()].look(system.port(port), self.now_ns);
+            debug_assert_eq!(
+                self.queues.get(port.index()).map_or(0, VecDeque::len),
+                system.port(port).depth(),
+                "what is queued is mirrored"
+            );
+        }
+    }
+
+    /// Each request that is under way has as many packets as are queued and handled, and all others
+    /// are finished.
+    #[cfg(debug_assertions)]
+    pub(super) fn balance(&self) {
+        let mut packets = vec![0; self.requests.len()];
+        for queued in self.queues.iter().flatten() {
+            packets[queued.request as usize] += 1;
+        }
+        for request in self.handlers.iter().flat_map(|handler| &handler.hand) {
+            packets[*request as usize] += 1;
+        }
+        for place in &self.free {
+            assert_eq!(packets[*place as usize], 0, "a request is over too soon");
+        }
+        let under_way = packets.iter().filter(|packets| **packets > 0).count();
+        assert_eq!(under_way, self.requests.len() - self.free.len());
+        assert_eq!(self.outstanding.value(), under_way as u64);
+        for (request, packets) in self.requests.iter().zip(&packets) {
+            assert!(*packets == 0 || request.packets == *packets);
         }
     }
 

@@ -37,6 +37,12 @@ impl Timers {
         number
     }
 
+    /// How many are set.
+    #[cfg(test)]
+    pub(super) fn pending(&self) -> usize {
+        self.heap.len()
+    }
+
     /// The earliest timer: its moment, its number, and what it is for.
     #[inline]
     pub(super) fn next(&mut self) -> Option<(u64, u64, Timer)> {
