@@ -581,6 +581,7 @@ fn every_option_is_in_the_book() {
     let commands: &[&[&str]] = &[
         &["run"],
         &["explore"],
+        &["simulate"],
         &["check"],
         &["record"],
         &["verify"],

@@ -12,7 +12,13 @@ use iocp_scenarios::{
     file,
     study::{self, Estimate, Precision, Value},
 };
-use std::{ops::Range, thread};
+use std::{
+    env, fs,
+    ops::Range,
+    path::Path,
+    sync::{Mutex, PoisonError},
+    thread,
+};
 
 /// The scenario: Poisson arrivals of this rate, workers that do this for each, and the machine.
 fn open(rate: f64, limit: u32, threads: u32, processors: u32, work: &str) -> String {
@@ -155,10 +161,39 @@ impl Case {
 
     fn holds_for_a_hundred_seeds(&self) {
         for (metric, inside) in self.inside(0..100, self.requests) {
-            println!("{:<24} {metric:<18} {inside:>3} of 100", self.name);
             assert!(inside >= 95, "{}: {metric}: {inside} of 100", self.name);
+            let truth = self.truth.iter().find(|(known, _)| *known == metric);
+            let truth = truth.map_or(f64::NAN, |(_, truth)| *truth);
+            let row = format!("| {} | `{metric}` |", self.name);
+            assert_in_the_book(&row, &format!("{row} {truth:.4} | {inside} |"));
         }
     }
+}
+
+/// The book's table has this line; with UPDATE_BOOK it gets it, in place of the one that begins so.
+fn assert_in_the_book(begin: &str, line: &str) {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../book/src/how-far-to-trust-a-simulation.md");
+    let text = fs::read_to_string(&path).expect("the page is there");
+    if text.lines().any(|known| known == line) {
+        return;
+    }
+    let updates = env::var_os("UPDATE_BOOK").is_some();
+    assert!(
+        updates,
+        "the page lacks the line\n{line}\nUPDATE_BOOK=1 writes it"
+    );
+    let kept = text.lines().filter(|known| !known.starts_with(begin));
+    let mut lines: Vec<_> = kept.collect();
+    let head = lines.iter().position(|known| known.starts_with("|---"));
+    let head = head.expect("the page has a table") + 1;
+    let place = lines[head..]
+        .iter()
+        .position(|known| known.is_empty() || *known > line);
+    lines.insert(head + place.expect("the table has an end"), line);
+    fs::write(&path, lines.join("\n") + "\n").expect("the page can be written");
 }
 
 /// The states of M/M/c by their balance equations, summed by hand: mean wait and the probability to
