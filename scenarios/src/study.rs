@@ -276,11 +276,14 @@ pub fn estimate(
         Ok(theory) => (vec![theory], None),
         Err(why) => (Vec::new(), Some(why)),
     };
-    theory.extend(theory::laws(queue.as_ref().ok(), &metrics));
     let reached = samples.reached();
     let warnings = warning::of(precision, queue.as_ref().ok(), &samples, warm_up, reached);
+    let stable = !warnings.iter().any(Warning::is_unstable);
+    if stable {
+        theory.extend(theory::laws(queue.as_ref().ok(), &metrics));
+    }
     Ok(Estimate {
-        stable: !warnings.iter().any(Warning::is_unstable),
+        stable,
         metrics,
         latency: samples.latency.all,
         replications: samples.done,

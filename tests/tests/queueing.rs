@@ -309,7 +309,8 @@ cases! {
         }
     };
     blocking: {
-        // A Jackson network: the processors are M/M/4 with twice the arrivals, each half as long.
+        // A Jackson network, if all stand in one line, that for the processors: so the port has no
+        // limit to speak of. They are M/M/4 with twice the arrivals, each half as long.
         let (wait, _) = m_m_c(4, 3.2);
         let wait = wait / 2.0;
         let work = r#"{ compute = { law = "exponential", mean = "500ms" } },
@@ -317,7 +318,7 @@ cases! {
   { compute = { law = "exponential", mean = "500ms" } }"#;
         Case {
             name: "M/M/4 and blocking",
-            scenario: open(3.2, 4, 128, 4, work),
+            scenario: open(3.2, 128, 128, 4, work),
             requests: 10_000,
             truth: vec![
                 ("wait.mean", wait),

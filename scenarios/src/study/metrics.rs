@@ -14,7 +14,7 @@ pub const METRICS: [(&str, &str); 20] = [
         "of a piece of work that could go on, for a thread and a processor",
     ),
     ("wait.max", "of the piece of work that waited longest"),
-    ("queue_wait.mean", "the part of it in a port's queue"),
+    ("queue_wait.mean", "of a packet, in a port's queue"),
     (
         "delayed",
         "the share of the pieces of work that wait at all",

@@ -137,9 +137,6 @@ fn network(queue: &Queue, rate: f64, poisson: bool) -> Result<Theory, String> {
                 .into(),
         );
     }
-    if queue.limit < queue.processors {
-        return Err("workers block, and the limit is below the number of processors".into());
-    }
     let c = queue.processors;
     let visits = queue.phases.len() as f64;
     let wait = formula::wait_mmc(c, visits * rate, first.mean);
@@ -152,6 +149,13 @@ fn network(queue: &Queue, rate: f64, poisson: bool) -> Result<Theory, String> {
             "workers block, and {} threads are too few for one to be always free: {:.1} are busy on \
              average",
             queue.threads, busy
+        ));
+    }
+    if f64::from(queue.limit) < enough {
+        return Err(format!(
+            "workers block, and with a limit of {} requests do not stand in one line: new ones wait at \
+             the port, those that go on wait for a processor",
+            queue.limit
         ));
     }
     let says = format!(

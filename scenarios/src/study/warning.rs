@@ -152,7 +152,7 @@ pub(super) fn of(
     if ends {
         let requests = samples.requests + warm_up.requests;
         warnings.push(Warning::Ends { requests });
-    } else if !warm_up.ended {
+    } else if !warm_up.ended && !warnings.iter().any(Warning::is_unstable) {
         let requests = warm_up.pilot;
         warnings.push(Warning::WarmUp { requests });
     }
@@ -191,10 +191,10 @@ fn overloaded(queue: &Queue) -> Option<Warning> {
         (computing, queue.limit, "threads within the limit"),
     ];
     let limits = &limits[..if queue.blocked > 0.0 { 2 } else { 3 }];
-    let passed = limits
-        .iter()
-        .filter(|(offered, capacity, _)| *offered >= f64::from(*capacity));
-    let &(offered, capacity, of) = passed.min_by_key(|(_, capacity, _)| *capacity)?;
+    // The one that is passed by most is what holds the others back.
+    let ratio = |limit: &(f64, u32, &str)| limit.0 / f64::from(limit.1);
+    let most = limits.iter().max_by(|a, b| ratio(a).total_cmp(&ratio(b)));
+    let &(offered, capacity, of) = most.filter(|most| ratio(most) >= 1.0)?;
     Some(Warning::Overloaded {
         offered,
         capacity,
