@@ -16,6 +16,7 @@
 //! | [`report`] | results as one HTML page with pictures |
 //! | [`roles`] | who plays which part: the server's port, its workers, who sends requests |
 //! | [`study`] | how a scenario behaves under load, how sure that is, and what theory says |
+//! | [`sweep`] | a scenario under many settings: plans, points, results |
 //! | [`shrink`] | a smaller workload with the same failure |
 //! | [`verify`] | does an implementation do what the model says? |
 //! | [`drive`] | the model as a service for other programs |
@@ -43,4 +44,5 @@ pub mod shrink;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 pub mod study;
+pub mod sweep;
 pub mod verify;

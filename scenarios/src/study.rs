@@ -17,6 +17,7 @@ mod shape;
 mod theory;
 mod warm_up;
 mod warning;
+mod written;
 
 pub use interval::Interval;
 pub use metrics::METRICS;
@@ -24,6 +25,7 @@ pub use percentiles::PERCENTILES;
 pub use theory::{Theory, Value};
 pub use warm_up::{WarmUp, mser};
 pub use warning::Warning;
+pub use written::{Percent, replications};
 
 use crate::{parameters::short::anybody_sends, roles::Roles};
 use hdrhistogram::Histogram;
@@ -256,6 +258,7 @@ pub fn estimate(
         most_steps: precision.most_steps,
         ..Settings::default()
     };
+    let queue = shape::queue(program);
     let mut needed = precision.least.min(precision.most);
     while samples.done < needed {
         let next = samples.done..needed.min(samples.done + ROUND);
@@ -263,11 +266,15 @@ pub fn estimate(
         for replication in run(&round) {
             samples.add(&replication.map_err(StudyError::Simulate)?)?;
         }
-        needed = needed.max(samples.needed()?);
+        // More replications of what does not keep up would say no more.
+        let unstable = warning::unstable(precision, queue.as_ref().ok(), &samples);
+        needed = match unstable.is_some() && samples.done >= precision.least {
+            true => samples.done,
+            false => needed.max(samples.needed()?),
+        };
         progress(&samples.progress(needed));
     }
     let metrics = samples.intervals();
-    let queue = shape::queue(program);
     let formula = queue
         .as_ref()
         .map_err(Clone::clone)

@@ -3,7 +3,6 @@
 //! Here are the arguments and the way through them. `replications` runs on several threads, `watch`
 //! says how far it is, `report` shows what came out.
 
-mod percent;
 mod replications;
 mod report;
 mod watch;
@@ -12,12 +11,11 @@ use super::{Exit, Format, Kernels, Problem, Result, find_scenario, print_json, q
 use crate::{
     file::Scenario,
     parameters::{self, Setting},
-    study::{self, METRICS, PERCENTILES, Precision, STEPS_A_REQUEST, StudyError},
+    study::{self, METRICS, PERCENTILES, Percent, Precision, STEPS_A_REQUEST, StudyError},
 };
 use clap::{Args, builder::PossibleValuesParser};
 use iocp_model::{Kernel, Profile};
 use iocp_scheduler::{Program, run::RunError, simulate::SimulateError};
-use percent::Percent;
 use report::Simulated;
 use std::{num::NonZeroUsize, thread::available_parallelism, time::Instant};
 use watch::Watch;
@@ -43,7 +41,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "METRIC", default_value = "latency.mean", value_parser = metrics(), hide_possible_values = true)]
     of: String,
     /// The fewest and the most replications.
-    #[arg(long, value_name = "A..B", default_value = "10..1000", value_parser = range)]
+    #[arg(long, value_name = "A..B", default_value = "10..1000", value_parser = study::replications)]
     replications: (u32, u32),
     /// Where the random numbers come from.
     #[arg(long, default_value_t = 0)]
@@ -70,18 +68,6 @@ pub(super) struct Arguments {
 fn metrics() -> PossibleValuesParser {
     let percentiles = PERCENTILES.iter().map(|(name, _)| *name);
     PossibleValuesParser::new(METRICS.iter().map(|(name, _)| *name).chain(percentiles))
-}
-
-/// "10..1000".
-fn range(text: &str) -> std::result::Result<(u32, u32), String> {
-    let says =
-        "write the fewest and the most, as in 10..1000; 2 is the fewest that have an interval";
-    let ends = text.split_once("..").and_then(|(least, most)| {
-        let most = most.trim_start_matches('=');
-        Some((least.parse().ok()?, most.parse().ok()?))
-    });
-    ends.filter(|(least, most)| *least >= 2 && least <= most)
-        .ok_or_else(|| says.to_owned())
 }
 
 impl Arguments {

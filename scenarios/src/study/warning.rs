@@ -141,15 +141,8 @@ pub(super) fn of(
     warm_up: WarmUp,
     reached: bool,
 ) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    let growth = Interval::of(&samples.growth, SURE);
-    let ends = samples.requests < precision.requests;
-    if let Some(warning) = queue.and_then(overloaded) {
-        warnings.push(warning);
-    } else if growth.low > 0.0 && growth.mean > GROWTH && !ends {
-        warnings.push(Warning::Growing { share: growth.mean });
-    }
-    if ends {
+    let mut warnings: Vec<_> = unstable(precision, queue, samples).into_iter().collect();
+    if ends(precision, samples) {
         let requests = samples.requests + warm_up.requests;
         warnings.push(Warning::Ends { requests });
     } else if !warm_up.ended && !warnings.iter().any(Warning::is_unstable) {
@@ -176,6 +169,24 @@ pub(super) fn of(
         });
     }
     warnings
+}
+
+/// Does the scenario end by itself?
+fn ends(precision: &Precision, samples: &Samples<'_>) -> bool {
+    samples.requests < precision.requests
+}
+
+/// That the system does not keep up, if it does not.
+pub(super) fn unstable(
+    precision: &Precision,
+    queue: Option<&Queue>,
+    samples: &Samples<'_>,
+) -> Option<Warning> {
+    queue.and_then(overloaded).or_else(|| {
+        let growth = Interval::of(&samples.growth, SURE);
+        let grows = growth.low > 0.0 && growth.mean > GROWTH && !ends(precision, samples);
+        grows.then_some(Warning::Growing { share: growth.mean })
+    })
 }
 
 fn overloaded(queue: &Queue) -> Option<Warning> {
