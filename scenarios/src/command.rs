@@ -9,12 +9,15 @@ mod distinguish;
 mod drive;
 mod explore;
 mod picture;
+mod merge;
 mod record;
+mod results;
 mod rules;
 mod run;
 mod scenario;
 mod simulate;
 mod smaller;
+mod sweep;
 mod trace;
 mod trace_file;
 mod verify;
@@ -111,6 +114,10 @@ enum Command {
     Explore(explore::Arguments),
     /// Simulate a scenario under load: latency, throughput and utilisation, and how sure they are.
     Simulate(simulate::Arguments),
+    /// Simulate a scenario under many settings: ranges of limits, threads, rates and other parameters.
+    Sweep(sweep::Arguments),
+    /// Put the shards of a sweep together.
+    Merge(merge::Arguments),
     /// Check recordings against the model; without files, all that are shipped.
     Check(check::Arguments),
     /// Find the smallest workload and schedule that tell two kernels apart.
@@ -159,6 +166,8 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Explore(arguments) => explore::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
+        Command::Merge(arguments) => merge::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Distinguish(arguments) => distinguish::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),

@@ -17,6 +17,7 @@ use clap::{Args, builder::PossibleValuesParser};
 use iocp_model::{Kernel, Profile};
 use iocp_scheduler::{Program, run::RunError, simulate::SimulateError};
 use report::Simulated;
+pub(super) use report::shown_metric as shown;
 use std::{num::NonZeroUsize, thread::available_parallelism, time::Instant};
 use watch::Watch;
 

@@ -52,7 +52,10 @@ pub(super) fn range(from: f64, to: f64, next: Next) -> Result<Vec<Value>, String
     }
     let values: Vec<f64> = match next {
         Next::Step(step) if step <= 0.0 => {
-            return Err(format!("the range has no end: a step of {} leads nowhere", text(step)));
+            return Err(format!(
+                "the range has no end: a step of {} leads nowhere",
+                text(step)
+            ));
         }
         Next::Times(times) if times <= 1.0 || from <= 0.0 => {
             return Err(format!(
@@ -65,7 +68,9 @@ pub(super) fn range(from: f64, to: f64, next: Next) -> Result<Vec<Value>, String
         Next::Step(step) => {
             let steps = ((to - from) / step + NEAR).floor();
             let count = counted(steps)?;
-            (0..=count).map(|at| tidy(from + at as f64 * step)).collect()
+            (0..=count)
+                .map(|at| tidy(from + at as f64 * step))
+                .collect()
         }
         Next::Times(times) => {
             let mut values = Vec::new();
@@ -85,7 +90,9 @@ pub(super) fn range(from: f64, to: f64, next: Next) -> Result<Vec<Value>, String
         false => Number::from_f64(value),
     };
     let values = values.into_iter().map(number);
-    Ok(values.map(|number| number.map_or(Value::Null, Value::Number)).collect())
+    Ok(values
+        .map(|number| number.map_or(Value::Null, Value::Number))
+        .collect())
 }
 
 /// As many values as that, if there may be.
@@ -129,7 +136,12 @@ mod tests {
             shown(5.0, 4.0, Next::Step(1.0)),
             "the range is empty: 5 is more than 4"
         );
-        for next in [Next::Step(0.0), Next::Step(-1.0), Next::Times(1.0), Next::Times(0.5)] {
+        for next in [
+            Next::Step(0.0),
+            Next::Step(-1.0),
+            Next::Times(1.0),
+            Next::Times(0.5),
+        ] {
             assert!(shown(1.0, 2.0, next).starts_with("the range has no end"));
         }
         assert!(shown(0.0, 2.0, Next::Times(2.0)).starts_with("the range has no end"));

@@ -60,9 +60,7 @@ impl Condition {
             (None, None) => (1.0, Some(rest.to_owned())),
         };
         match &other {
-            Some(name) if name.is_empty() || name.contains(char::is_whitespace) => {
-                Err(says())
-            }
+            Some(name) if name.is_empty() || name.contains(char::is_whitespace) => Err(says()),
             _ => Ok(Self {
                 key: key.to_owned(),
                 relation: *relation,
@@ -118,13 +116,35 @@ mod tests {
             assert_eq!(condition.to_string(), format!("threads {text}"));
             condition.holds(&|key| if key == "threads" { 8.0 } else { 4.0 })
         };
-        for text in [">= limit", "> limit", "<= 2 * limit", "!= limit", "== 8", "< 9"] {
+        for text in [
+            ">= limit",
+            "> limit",
+            "<= 2 * limit",
+            "!= limit",
+            "== 8",
+            "< 9",
+        ] {
             assert!(holds(text), "{text}");
         }
-        for text in ["< limit", "<= limit", "> 2 * limit", "== limit", "!= 8", ">= 9"] {
+        for text in [
+            "< limit",
+            "<= limit",
+            "> 2 * limit",
+            "== limit",
+            "!= 8",
+            ">= 9",
+        ] {
             assert!(!holds(text), "{text}");
         }
-        for text in ["", "limit", "=> limit", ">=", ">= x * limit", ">= limit 2", "= 4"] {
+        for text in [
+            "",
+            "limit",
+            "=> limit",
+            ">=",
+            ">= x * limit",
+            ">= limit 2",
+            "= 4",
+        ] {
             assert!(Condition::parse("threads", text).is_err(), "{text}");
         }
     }

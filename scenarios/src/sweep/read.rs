@@ -80,7 +80,11 @@ impl Written {
         };
         if bytes.len() > MOST_BYTES {
             let message = format!("the plan has more than {MOST_BYTES} bytes");
-            return Err(source.wrong(0..0, message, "A range says in a line what a list says in many."));
+            return Err(source.wrong(
+                0..0,
+                message,
+                "A range says in a line what a list says in many.",
+            ));
         }
         if let Err(error) = std::str::from_utf8(bytes) {
             let at = error.valid_up_to();
@@ -107,8 +111,13 @@ impl Written {
         self.expand(workload, &mut Vec::new(), &mut points)?;
         if points.is_empty() {
             let conditions: Vec<_> = self.conditions.iter().map(Condition::to_string).collect();
-            let message = format!("no combination is left: none has {}", conditions.join(" and "));
-            return Err(self.source.wrong(0..0, message, "Change `[over]` or `[where]`."));
+            let message = format!(
+                "no combination is left: none has {}",
+                conditions.join(" and ")
+            );
+            return Err(self
+                .source
+                .wrong(0..0, message, "Change `[over]` or `[where]`."));
         }
         Ok(Plan {
             file: self.source.name,
@@ -134,7 +143,11 @@ impl Written {
                 let at = axes.position(|(axis, _)| axis.key == key);
                 at.and_then(|at| values[at].as_f64()).unwrap_or(f64::NAN)
             };
-            if self.conditions.iter().all(|condition| condition.holds(&value)) {
+            if self
+                .conditions
+                .iter()
+                .all(|condition| condition.holds(&value))
+            {
                 self.checked(workload, values)?;
                 points.push(values.clone());
             }
@@ -164,9 +177,15 @@ impl Written {
             .map(|((axis, _), value)| format!("{}={}", axis.key, axis::text(value)))
             .collect();
         let at = self.axes.first().and_then(|(_, spans)| spans.first());
-        let message = format!("with {}, {} cannot be: {error}", words.join(" "), workload.name);
+        let message = format!(
+            "with {}, {} cannot be: {error}",
+            words.join(" "),
+            workload.name
+        );
         let help = "Leave such combinations out: `[where]`, as in threads = \">= limit\".";
-        Err(self.source.wrong(at.cloned().unwrap_or(0..0), message, help))
+        Err(self
+            .source
+            .wrong(at.cloned().unwrap_or(0..0), message, help))
     }
 }
 
@@ -208,12 +227,18 @@ impl Source {
             self.axes("", self.table(over, "over")?, &mut axes)?;
         }
         if axes.is_empty() {
-            let help = "Below [over], a line is a parameter and its values, as in limit = [1, 2, 4].";
-            return Err(self.wrong(0..0, "the plan changes nothing: `[over]` is missing or empty", help));
+            let help =
+                "Below [over], a line is a parameter and its values, as in limit = [1, 2, 4].";
+            return Err(self.wrong(
+                0..0,
+                "the plan changes nothing: `[over]` is missing or empty",
+                help,
+            ));
         }
         axes.sort_by_key(|(_, spans)| spans.first().map_or(0, |span| span.start));
         let all = axes.iter().try_fold(1, |all: usize, (axis, _)| {
-            all.checked_mul(axis.values.len()).filter(|all| *all <= MOST_POINTS)
+            all.checked_mul(axis.values.len())
+                .filter(|all| *all <= MOST_POINTS)
         });
         if all.is_none() {
             let message = format!("the plan has more than {MOST_POINTS} combinations");
@@ -326,10 +351,15 @@ impl Source {
             None => Ok(None),
             Some(value) => float(value).map(Some).ok_or_else(|| {
                 let help = "Write times and texts as a list, as in [\"1ms\", \"2ms\", \"4ms\"].";
-                self.wrong(value.span(), format!("`{key}` of a range is a number"), help)
+                self.wrong(
+                    value.span(),
+                    format!("`{key}` of a range is a number"),
+                    help,
+                )
             }),
         };
-        let help = "Write { from = 4, to = 64, times = 2 }, or { from = 100, to = 900, step = 100 }.";
+        let help =
+            "Write { from = 4, to = 64, times = 2 }, or { from = 100, to = 900, step = 100 }.";
         let (Some(from), Some(to)) = (number("from")?, number("to")?) else {
             return Err(self.wrong(span, "a range has `from` and `to`", help));
         };
@@ -431,7 +461,8 @@ impl Source {
             _ => read(""),
         };
         let why = |why: String| format!("`{key}`: {why}, in quotes");
-        says.map(Some).map_err(|says| self.wrong(value.span(), why(says), ""))
+        says.map(Some)
+            .map_err(|says| self.wrong(value.span(), why(says), ""))
     }
 }
 
@@ -441,7 +472,8 @@ fn metric(name: &str) -> std::result::Result<String, String> {
     if known.clone().any(|known| known == name) {
         return Ok(name.to_owned());
     }
-    let near = nearest(name, known.clone()).map(|near| format!("there is no \"{name}\"; did you mean {near}"));
+    let near = nearest(name, known.clone())
+        .map(|near| format!("there is no \"{name}\"; did you mean {near}"));
     Err(near.unwrap_or_else(|| format!("write one of {}", known.collect::<Vec<_>>().join(", "))))
 }
 

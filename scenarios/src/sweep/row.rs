@@ -1,13 +1,13 @@
 //! What came out of a point: a line of JSON, whose keys are the columns of the tables.
 
-use super::{Plan, Sheet};
+use super::{Plan, Sheet, axis::text};
 use crate::study::{Estimate, Interval, StudyError, percentile};
 use serde_json::{Map, Number, Value, json};
 
 /// The parts of the requests for which the curve of latencies has a value: four steps for each nine.
 pub const CURVE: [f64; 17] = [
-    0.0, 0.4377, 0.6838, 0.8222, 0.9, 0.94377, 0.96838, 0.98222, 0.99, 0.994377, 0.996838, 0.998222,
-    0.999, 0.9994377, 0.9996838, 0.9998222, 0.9999,
+    0.0, 0.4377, 0.6838, 0.8222, 0.9, 0.94377, 0.96838, 0.98222, 0.99, 0.994377, 0.996838,
+    0.998222, 0.999, 0.9994377, 0.9996838, 0.9998222, 0.9999,
 ];
 /// A value of the curve needs so many requests above it.
 const ABOVE: f64 = 10.0;
@@ -102,7 +102,11 @@ impl Row {
             return Err("`status` is none that there is".into());
         }
         let mut keys = sheet.over.iter();
-        match keys.find(|axis| !row.0.get(&axis.key).is_some_and(|v| axis.values.contains(v))) {
+        match keys.find(|axis| {
+            !row.0
+                .get(&axis.key)
+                .is_some_and(|v| axis.values.contains(v))
+        }) {
             Some(axis) => Err(format!("`{}` is no value of the plan", axis.key)),
             None => Ok(row),
         }
@@ -121,7 +125,9 @@ impl Row {
 
     /// How the point ended.
     pub fn status(&self) -> Status {
-        self.text("status").and_then(status).unwrap_or(Status::Failed)
+        self.text("status")
+            .and_then(status)
+            .unwrap_or(Status::Failed)
     }
 
     /// A text of the row.
@@ -137,6 +143,11 @@ impl Row {
     /// A value of the row.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.0.get(key)
+    }
+
+    /// A value of the row as it is typed; empty if there is none.
+    pub fn in_words(&self, key: &str) -> String {
+        self.0.get(key).map(text).unwrap_or_default()
     }
 
     /// The keys, in their order.

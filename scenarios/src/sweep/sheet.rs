@@ -94,7 +94,10 @@ impl Sheet {
         let sheet: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         match sheet.points <= super::MOST_POINTS {
             true => Ok(sheet),
-            false => Err(format!("{} points are more than there may be", sheet.points)),
+            false => Err(format!(
+                "{} points are more than there may be",
+                sheet.points
+            )),
         }
     }
 }

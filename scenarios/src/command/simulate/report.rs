@@ -83,6 +83,11 @@ fn shown(value: f64, unit: Unit) -> String {
     }
 }
 
+/// The value of a metric, with its unit.
+pub(in crate::command) fn shown_metric(metric: &str, value: f64) -> String {
+    shown(value, unit_of(metric))
+}
+
 /// Four digits that count, or the whole number if it has more: "0.7455", "3.200", "12,345".
 fn digits(value: f64) -> String {
     let places = match value.abs() {
