@@ -2,7 +2,7 @@
 
 use super::{
     Exit, Problem, Result, output, quoted,
-    results::{Folder, counts, read},
+    results::{Folder, counts, read, verdict},
 };
 use crate::sweep::Sheet;
 use clap::Args;
@@ -92,7 +92,7 @@ pub(super) fn run(arguments: &Arguments) -> Result {
             .collect();
         writeln!(out, "Results: {}", files.join(", "))?;
         out.flush()?;
-        return Ok(Exit::Holds);
+        return Ok(verdict(&folder.rows));
     }
     let listed = &missing[..missing.len().min(MOST_LISTED)];
     let more = match missing.len() - listed.len() {

@@ -6,7 +6,7 @@
 
 mod parquet;
 
-use super::{Problem, Result};
+use super::{Exit, Problem, Result, counted};
 use crate::sweep::{Row, Sheet, Status, Table};
 use std::{
     collections::BTreeMap,
@@ -255,9 +255,18 @@ pub(super) fn counts(rows: &BTreeMap<usize, Row>) -> String {
     let kinds: Vec<_> = kinds
         .map(|(count, word)| format!("{count} {word}"))
         .collect();
-    format!(
-        "{}: {}",
-        super::counted(rows.len(), "point"),
-        kinds.join(", ")
-    )
+    format!("{}: {}", counted(rows.len(), "point"), kinds.join(", "))
+}
+
+/// Has every point an answer? One that says that the system is unstable is one.
+pub(super) fn verdict(rows: &BTreeMap<usize, Row>) -> Exit {
+    let open = |row: &&Row| matches!(row.status(), Status::Imprecise | Status::Failed);
+    match rows.values().find(open) {
+        None => Exit::Holds,
+        Some(row) => {
+            let message = row.text("message").unwrap_or_default();
+            eprintln!("Point {}: {message}", row.point() + 1);
+            Exit::NoVerdict
+        }
+    }
 }

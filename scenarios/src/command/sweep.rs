@@ -8,7 +8,7 @@ mod watch;
 
 use super::{
     Exit, Problem, Result, find_scenario, output, quoted, read_at_most,
-    results::{Folder, counts},
+    results::{Folder, counts, verdict},
     simulate::shown,
 };
 use crate::{
@@ -109,15 +109,7 @@ pub(super) fn run(arguments: &Arguments) -> Result {
     }
     let files = folder.finish()?;
     show(&folder, &files)?;
-    let without_answer = |row: &&Row| matches!(row.status(), Status::Imprecise | Status::Failed);
-    Ok(match folder.rows.values().find(without_answer) {
-        None => Exit::Holds,
-        Some(row) => {
-            let message = row.text("message").unwrap_or_default();
-            eprintln!("Point {}: {message}", row.point() + 1);
-            Exit::NoVerdict
-        }
-    })
+    Ok(verdict(&folder.rows))
 }
 
 /// The plan of a file, with its scenario.

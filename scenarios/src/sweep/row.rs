@@ -1,7 +1,7 @@
 //! What came out of a point: a line of JSON, whose keys are the columns of the tables.
 
 use super::{Plan, Sheet, axis::text};
-use crate::study::{Estimate, Interval, StudyError, percentile};
+use crate::study::{Estimate, Interval, StudyError};
 use serde_json::{Map, Number, Value, json};
 
 /// The parts of the requests for which the curve of latencies has a value: four steps for each nine.
@@ -78,7 +78,7 @@ impl Row {
         }
         let requests = estimate.latency.len() as f64;
         let curve = CURVE.map(|part| match requests * (1.0 - part) >= ABOVE {
-            true => number(percentile(&estimate.latency, part)),
+            true => number(estimate.latency.value_at_quantile(part) as f64 / 1e9),
             false => Value::Null,
         });
         row.insert("latency.curve".into(), json!(curve));

@@ -55,7 +55,9 @@ impl Table {
         names.extend(FIRST);
         let known: BTreeSet<_> = names.iter().copied().chain([NOT_A_COLUMN]).collect();
         let all: BTreeSet<_> = rows.iter().flat_map(Row::keys).collect();
-        names.extend(all.difference(&known));
+        let mut rest: Vec<_> = all.difference(&known).copied().collect();
+        rest.sort_by_key(|name| place(name));
+        names.extend(rest);
         let columns = names.iter().map(|name| Column {
             name: (*name).to_owned(),
             cells: Cells::of(rows.iter().map(|row| row.get(name))),
@@ -77,6 +79,15 @@ impl Table {
             let _ = csv.write_record(cells);
         }
         csv.into_inner().unwrap_or_default()
+    }
+}
+
+/// Where a metric stands: its interval behind it, the lower end first.
+fn place(name: &str) -> (&str, u8) {
+    match (name.strip_suffix(".low"), name.strip_suffix(".high")) {
+        (Some(metric), _) => (metric, 1),
+        (_, Some(metric)) => (metric, 2),
+        (None, None) => (name, 0),
     }
 }
 
