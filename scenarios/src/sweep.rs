@@ -16,10 +16,12 @@
 //! | `row` | a point's result, as a line of JSON |
 //! | `sheet` | what a folder of results is about |
 //! | `table` | rows as columns, and as CSV |
+//! | `report` | rows as pictures |
 
 mod axis;
 mod condition;
 mod read;
+mod report;
 mod row;
 mod sheet;
 mod table;

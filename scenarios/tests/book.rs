@@ -11,9 +11,9 @@
 //! ````
 //!
 //! A line that is only `…` stands for any lines, and a `…` in a line for any text. A block headed
-//! `toml,file=NAME` is first written to that file, for the commands of the same page. Beside `iocp`
-//! a command may be `cat FILE`, `head -N FILE`, `echo $?` (the last exit code) and `python3 FILE`; its
-//! output may go to a file (`> FILE`).
+//! `toml,file=NAME` is first written to that file, for the commands of the same page; its content may
+//! be `{{#include FILE}}`, as mdbook has it. Beside `iocp` a command may be `cat FILE`, `head -N FILE`,
+//! `echo $?` (the last exit code) and `python3 FILE`; its output may go to a file (`> FILE`).
 //!
 //! After a change of the program: `UPDATE_BOOK=1 cargo test -p iocp-scenarios --test book` writes
 //! the new output into the pages. Read the difference before you keep it.
@@ -308,6 +308,18 @@ fn renewed(shown: &[String], output: &[&str]) -> Option<Vec<String>> {
     Some(renewed)
 }
 
+/// What a block has in it: its lines, or the file of the book that it includes.
+fn content(lines: &[String]) -> String {
+    let included = |line: &String| {
+        let file = line.strip_prefix("{{#include ")?.strip_suffix("}}")?;
+        Some(page(file))
+    };
+    match lines {
+        [line] if included(line).is_some() => included(line).unwrap_or_default(),
+        lines => lines.join("\n") + "\n",
+    }
+}
+
 /// Runs the commands of a block. The new lines of the block; what was wrong goes to `wrong`.
 fn run_block(shell: &mut Shell, lines: &[String], wrong: &mut String) -> Vec<String> {
     let mut renewed_lines = Vec::new();
@@ -377,8 +389,7 @@ fn what_the_pages_show_is_what_the_program_prints() {
                 continue;
             };
             if let Some((_, name)) = info.split_once("file=") {
-                fs::write(shell.folder.join(name), lines.join("\n") + "\n")
-                    .expect("it can be written");
+                fs::write(shell.folder.join(name), content(lines)).expect("it can be written");
             } else if info == "console" {
                 blocks += 1;
                 *lines = run_block(&mut shell, lines, &mut wrong_here);
@@ -582,6 +593,8 @@ fn every_option_is_in_the_book() {
         &["run"],
         &["explore"],
         &["simulate"],
+        &["sweep"],
+        &["merge"],
         &["check"],
         &["record"],
         &["verify"],

@@ -19,6 +19,7 @@ const SHEET: &str = "plan.json";
 const LINES: &str = "points.jsonl";
 const CSV: &str = "points.csv";
 const PARQUET: &str = "points.parquet";
+const REPORT: &str = "report.html";
 
 /// A folder that is being written. No other process writes to it meanwhile.
 pub(super) struct Folder {
@@ -72,7 +73,7 @@ impl Folder {
 
     /// Removes all results.
     fn forget(&self) -> Result<()> {
-        for name in [SHEET, CSV, PARQUET] {
+        for name in [SHEET, CSV, PARQUET, REPORT] {
             let file = self.path.join(name);
             match fs::remove_file(&file) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -171,7 +172,8 @@ impl Folder {
         let table = Table::of(&self.sheet, &rows);
         let parquet = parquet::bytes(&table)
             .map_err(|error| Problem::new(format!("cannot write {PARQUET}: {error}")))?;
-        for (name, bytes) in [(CSV, table.csv()), (PARQUET, parquet)] {
+        let report = self.sheet.report(&rows).html().into_bytes();
+        for (name, bytes) in [(CSV, table.csv()), (PARQUET, parquet), (REPORT, report)] {
             let file = self.path.join(name);
             write(&file, &bytes)?;
             files.push(file);
