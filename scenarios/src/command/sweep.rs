@@ -141,10 +141,11 @@ fn scenario_of(written: &Written, plan: &Path) -> Result<Scenario> {
         let message = format!("there is no file {}, beside the plan", file.display());
         return Err(written.about_scenario(&message).into());
     }
-    // With its folder in front, so that it is no name of the catalogue.
-    match plan.parent() {
-        Some(folder) if folder != Path::new("") => find_scenario(&file.display().to_string()),
-        _ => find_scenario(&format!("./{name}")),
+    let shown = file.display().to_string();
+    match is_path {
+        true => find_scenario(&shown),
+        // So that it is no name of the catalogue.
+        false => find_scenario(&format!("./{shown}")),
     }
 }
 

@@ -182,7 +182,7 @@ impl Written {
             words.join(" "),
             workload.name
         );
-        let help = "Leave such combinations out: `[where]`, as in threads = \">= limit\".";
+        let help = "Change the values, or leave such combinations out with `[where]`.";
         Err(self
             .source
             .wrong(at.cloned().unwrap_or(0..0), message, help))
@@ -458,11 +458,10 @@ impl Source {
         };
         let says = match value.get_ref() {
             DeValue::String(text) => read(text),
-            _ => read(""),
+            _ => read("").map_err(|says| format!("{says}, in quotes")),
         };
-        let why = |why: String| format!("`{key}`: {why}, in quotes");
-        says.map(Some)
-            .map_err(|says| self.wrong(value.span(), why(says), ""))
+        let wrong = |says| self.wrong(value.span(), format!("`{key}`: {says}"), "");
+        says.map(Some).map_err(wrong)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What came out of a point: a line of JSON, whose keys are the columns of the tables.
 
 use super::{Plan, Sheet, axis::text};
-use crate::study::{Estimate, Interval, StudyError};
+use crate::study::{Estimate, Interval, StudyError, Warning};
 use serde_json::{Map, Number, Value, json};
 
 /// The parts of the requests for which the curve of latencies has a value: four steps for each nine.
@@ -55,8 +55,13 @@ impl Row {
         let name = STATUSES.iter().find(|(_, known)| *known == status);
         row.insert("status".into(), json!(name.map(|(name, _)| name)));
         let warnings = estimate.map_or(&[][..], |estimate| &estimate.warnings);
+        // The one that says why it ended so, or else the first.
+        let telling = |warning: &&Warning| match status {
+            Status::Imprecise => matches!(warning, Warning::Imprecise { .. }),
+            _ => true,
+        };
         let message = match outcome {
-            Ok(_) => warnings.first().map(ToString::to_string),
+            Ok(_) => warnings.iter().find(telling).map(ToString::to_string),
             Err(error) => Some(error.to_string()),
         };
         let names: Vec<_> = warnings.iter().map(|warning| warning.name()).collect();
