@@ -202,7 +202,10 @@ impl Shell {
             ),
             ["python3", file] if !cfg!(windows) => self.spawn(Command::new("python3").arg(file)),
             ["python3", _] => None,
-            _ => panic!("`{command}` is no command that the book's test knows"),
+            _ => panic!(
+                "`{}` is no command that the book's test knows",
+                words.join(" ")
+            ),
         }
     }
 
