@@ -7,8 +7,10 @@
 //! of its own, played again, and shown to the checker of recordings, so that two pieces of code that
 //! know nothing of each other agree on it.
 
+mod forced;
 mod menu;
 
+pub use forced::{Forced, forced};
 pub use menu::{Area, MOST_THREADS, areas};
 
 use crate::experiment;
@@ -62,6 +64,8 @@ pub struct Experiment {
     pub trace: Trace,
     /// The steps.
     pub schedule: Vec<Choice>,
+    /// So many of them make the difference; the others only bring the run to its end.
+    pub decisive: usize,
     /// Why it cannot go so under the other.
     pub divergence: Divergence,
 }
@@ -273,7 +277,7 @@ fn experiment_of(
     claimed: Kernel,
     path: &[Taken],
 ) -> Option<Experiment> {
-    let (trace, schedule) = play(&program, actual, path)?;
+    let (trace, schedule, decisive) = play(&program, actual, path)?;
     let verdict = Recording::read(&program, &trace).and_then(|recording| {
         recording.check(claimed.semantics(), conform::Options::default(), &mut ())
     });
@@ -282,16 +286,18 @@ fn experiment_of(
             program,
             trace,
             schedule,
+            decisive,
             divergence: *divergence,
         }),
         _ => None,
     }
 }
 
-fn play(program: &Program, kernel: Kernel, path: &[Taken]) -> Option<(Trace, Vec<Choice>)> {
+fn play(program: &Program, kernel: Kernel, path: &[Taken]) -> Option<(Trace, Vec<Choice>, usize)> {
     let mut state = State::initial(program, kernel.semantics()).ok()?;
     let mut tracer = Tracer::new(program, Vec::new(), true);
     let mut schedule = Vec::new();
+    let mut decisive = 0;
     let mut choices = Vec::new();
     let mut path = path.iter().map(|taken| taken.choice).peekable();
     let mut now_ns = 0;
@@ -299,7 +305,10 @@ fn play(program: &Program, kernel: Kernel, path: &[Taken]) -> Option<(Trace, Vec
         choices.clear();
         state.choices(program, &mut choices);
         let choice = match path.next() {
-            Some(choice) if choices.contains(&choice) => choice,
+            Some(choice) if choices.contains(&choice) => {
+                decisive = schedule.len() + 1;
+                choice
+            }
             // A thread that belongs to no port has ended with its last step.
             Some(Choice::Step(thread)) if has_ended(&state, thread) => continue,
             Some(_) => return None,
@@ -334,7 +343,7 @@ fn play(program: &Program, kernel: Kernel, path: &[Taken]) -> Option<(Trace, Vec
     }
     let header = header(program, &kernel.to_string(), "", 0);
     let events = tracer.into_sink();
-    Some((Trace { header, events }, schedule))
+    Some((Trace { header, events }, schedule, decisive))
 }
 
 fn has_ended(state: &State, thread: ThreadId) -> bool {

@@ -76,7 +76,53 @@ fn what_is_found_tells_the_kernels_apart() {
         assert!(matches!(verdict(default), Verdict::Diverges(_)), "{mutant}");
         let shown = distinguish::shown_in(&read.program, actual, default, 200);
         assert!(shown > 0, "{mutant}: {text}");
+        // With its order in it, the workload shows nothing else.
+        let forced = distinguish::forced(&found, actual).unwrap();
+        assert_eq!(forced.unforced, [""; 0], "{mutant}");
+        let text = file::to_toml(&forced.program.workload);
+        let read = file::parse(mutant, &text).unwrap();
+        assert_eq!(read.workload, forced.program.workload);
+        let shown = distinguish::shown_in(&read.program, actual, default, 200);
+        assert_eq!(shown, 200, "{mutant}: {text}");
     }
+}
+
+/// A thread that was handed a packet returns when it likes: the file says so.
+#[test]
+fn what_cannot_be_forced_is_said() {
+    let actual = broken("counts-when-it-runs");
+    let Outcome::Differs(found) = small(actual, Kernel::default(), 4).outcome else {
+        panic!("nothing was found");
+    };
+    let forced = distinguish::forced(&found, actual).unwrap();
+    assert_eq!(
+        forced.unforced,
+        ["a returns from its call only after b takes its step 4"]
+    );
+    let text = file::to_toml(&forced.program.workload);
+    assert!(text.contains("\n- a returns from its call only after b takes its step 4\n"));
+}
+
+/// Every two profiles: where nothing is left to luck, every run shows the difference.
+#[test]
+fn an_order_that_is_written_down_is_kept() {
+    let mut forced_fully = 0;
+    for actual in Profile::ALL {
+        for claimed in Profile::ALL {
+            let (actual, claimed) = (Kernel::from(*actual), Kernel::from(*claimed));
+            let Outcome::Differs(found) = small(actual, claimed, 4).outcome else {
+                continue;
+            };
+            let forced = distinguish::forced(&found, actual).unwrap();
+            let shown = distinguish::shown_in(&forced.program, actual, claimed, 50);
+            let text = file::to_toml(&forced.program.workload);
+            if forced.unforced.is_empty() {
+                assert_eq!(shown, 50, "{actual} / {claimed}: {text}");
+                forced_fully += 1;
+            }
+        }
+    }
+    assert!(forced_fully >= 40, "{forced_fully}");
 }
 
 /// No outcome of a mutant that nobody can observe is a new one.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     distinguish::{
-        Answered, Area, Bound, Experiment, MOST_THREADS, Outcome, areas, in_program,
+        Answered, Area, Bound, Experiment, Forced, MOST_THREADS, Outcome, areas, forced, in_program,
         in_small_programs, shown_in, size,
     },
     explain::parting,
@@ -125,7 +125,14 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         answered: &answered,
     };
     if let (Some(path), Outcome::Differs(found)) = (&arguments.output, &answered.outcome) {
-        let mut workload = found.program.workload.clone();
+        let mut workload = match forced(found, actual) {
+            Ok(forced) => forced.program.workload,
+            Err(why) => {
+                let mut workload = found.program.workload.clone();
+                workload.about = format!("{}\n{why}\n", workload.about.trim_end());
+                workload
+            }
+        };
         if arguments.scenario.is_none() {
             workload.name = name_for(path).unwrap_or(workload.name);
         }
@@ -420,6 +427,13 @@ impl Report<'_> {
         match (&self.arguments.output, &self.arguments.scenario) {
             (Some(path), _) => {
                 let path = quoted(&path.display().to_string());
+                let says = match forced(found, *actual) {
+                    Ok(forced) => self.says_forced(&forced, &path),
+                    Err(why) => why,
+                };
+                if !says.is_empty() {
+                    writeln!(out, "{}", wrapped(says.trim_start(), width, 0))?;
+                }
                 writeln!(out, "To see which a kernel is: iocp record {path}")?;
             }
             (None, Some(name)) => {
@@ -435,6 +449,24 @@ impl Report<'_> {
             )?,
         }
         Ok(())
+    }
+
+    /// What the order that is written into the file makes of random runs.
+    fn says_forced(&self, forced: &Forced, path: &str) -> String {
+        let shown = shown_in(&forced.program, self.actual, self.claimed, RUNS);
+        let mut says = match forced.untils {
+            0 => String::new(),
+            _ => format!(
+                "With the `until`s in {path}, which order the steps like this, {shown} of {RUNS} have."
+            ),
+        };
+        if !forced.unforced.is_empty() {
+            says += &format!(
+                " No `until` can say, and it is left to luck: {}.",
+                forced.unforced.join("; ")
+            );
+        }
+        says
     }
 
     fn shown(&self, found: &Experiment) -> u64 {
@@ -476,6 +508,16 @@ impl Report<'_> {
                 };
                 serde_json::json!({"thread": thread, "what": what})
             });
+            let forced = forced(found, self.actual);
+            let forced = match &forced {
+                Ok(forced) => serde_json::json!({
+                    "scenario": to_toml(&forced.program.workload),
+                    "unforced": forced.unforced,
+                    "random_runs_that_show_it":
+                        shown_in(&forced.program, self.actual, self.claimed, RUNS),
+                }),
+                Err(why) => serde_json::json!({ "why_not": why }),
+            };
             value["found"] = serde_json::json!({
                 "steps": size(workload),
                 "threads": found.program.threads.len(),
@@ -487,6 +529,7 @@ impl Report<'_> {
                 "event": found.divergence.event + 1,
                 "recorded": found.divergence.recorded,
                 "possible": found.divergence.possible,
+                "forced": forced,
                 "random_runs": RUNS,
                 "random_runs_that_show_it": self.shown(found),
             });
