@@ -237,6 +237,50 @@ fn bad_input_is_exit_2() {
         ),
         (&["explore", "peers-a", "--time", "soon"], "as in 10m"),
         (&["explore", "peers-a", "--threads", "0"], "1..=1024"),
+        (
+            &[
+                "explore",
+                "peers-a",
+                "--search",
+                "depth-first",
+                "--threads",
+                "2",
+            ],
+            "for one thread",
+        ),
+        (
+            &[
+                "explore",
+                "peers-a",
+                "--search",
+                "depth-first",
+                "--most-depth",
+                "9",
+            ],
+            "search breadth first",
+        ),
+        (
+            &[
+                "explore",
+                "peers-a",
+                "--storage",
+                "bitstate",
+                "--checkpoint",
+                "x",
+            ],
+            "use --storage compact",
+        ),
+        (
+            &[
+                "explore",
+                "peers-a",
+                "--storage",
+                "bitstate",
+                "--resume",
+                "x",
+            ],
+            "use --storage compact",
+        ),
         (&["explore", "peers-a", "--profile", "wine-9"], "wine-8"),
         (&["explore", "peers-a", "--output", "x.toml"], "--shrink"),
         (
@@ -306,6 +350,27 @@ fn a_counterexample_replays() {
         let (shown, _) = exits(&["show", &trace], 0);
         assert!(shown.contains("\nstep  "), "{shown}");
     }
+}
+
+/// What was found without a mind for deadlocks is replayed without one.
+#[test]
+fn a_replay_minds_what_the_search_minded() {
+    let says = "expect = [{ counter = \"c\", value = 1, when = \"eventually\" }]\n[[counter]]\nname = \"c\"";
+    let scenario = scenario("allowed", &format!("{says}\n{DEADLOCK}"));
+    let schedule = "allowed.json";
+    let explore = [
+        "explore",
+        &scenario,
+        "--allow-deadlock",
+        "--schedule",
+        schedule,
+    ];
+    let found = json(&explore, 1);
+    assert_eq!(found["counterexample"]["violation"]["kind"], "expectation");
+    let text = fs::read_to_string(file(schedule)).expect("it was written");
+    assert!(text.contains("\"allow_deadlock\": true"), "{text}");
+    let again = json(&["run", &scenario, "--replay", schedule], 1);
+    assert!(!again.to_string().contains("waits for ever"), "{again}");
 }
 
 #[test]

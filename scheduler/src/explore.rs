@@ -47,7 +47,7 @@ pub use judge::Violation;
 
 use crate::{
     program::Program,
-    state::{State, StepError},
+    state::{Choice, State, StepError},
 };
 use checkpoint::Label;
 use history::{History, Situation};
@@ -81,6 +81,20 @@ pub struct Options {
     pub reductions: Reductions,
     /// How visited states are kept.
     pub storage: Storage,
+    /// Which state comes next.
+    pub order: Order,
+}
+
+/// In which order a search visits states. All are visited in either; what differs is what a search
+/// that ends early has seen, and the memory for states that wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Order {
+    /// Those nearest to the first state come first: by several threads.
+    #[default]
+    BreadthFirst,
+    /// Those that were found last come first: by one thread. Fewer wait, and a violation that is far
+    /// away may be found earlier.
+    DepthFirst,
 }
 
 /// How visited states are kept.
@@ -137,6 +151,7 @@ impl Default for Options {
             deadlocks: true,
             reductions: Reductions::ALL,
             storage: Storage::Exact,
+            order: Order::BreadthFirst,
         }
     }
 }
@@ -176,7 +191,8 @@ pub struct Report {
     pub states: u64,
     /// Steps from one to another.
     pub transitions: u64,
-    /// The longest way from the first state to another, if each is reached the shortest way.
+    /// The longest way from the first state to another: breadth first, if each is reached the
+    /// shortest way; depth first, on the ways that the search went.
     pub depth: usize,
     /// States in which nothing can happen any more.
     pub ends: u64,
@@ -185,8 +201,11 @@ pub struct Report {
     /// The bytes that the visited states took.
     pub visited_memory: u64,
     /// The same for the same states and steps, whatever their order; of a complete search that left
-    /// nothing out.
+    /// nothing out and kept its states exactly.
     pub digest: Option<u64>,
+    /// Are the numbers of states and steps only nearly right? Several threads that have nothing but a
+    /// few bits of a state may count it twice now and then.
+    pub is_about: bool,
     /// Where states were not kept exactly, a bound on the probability that one was left out by
     /// mistake.
     pub omission: Option<f64>,
@@ -201,10 +220,10 @@ pub struct Report {
 pub enum Verdict {
     /// In no schedule is any property broken.
     Holds,
-    /// In this schedule, and in no shorter one; see [`Counterexample::schedule`].
+    /// In this schedule, and in no shorter one unless it says so; see [`Counterexample::schedule`].
     Violated(Counterexample),
-    /// The search was cut short. What it saw was in order, or a violation was found whose shortest
-    /// schedule was not.
+    /// The search was cut short. What it saw was in order, or there was no room for any schedule of
+    /// the violation that was found.
     Unknown(Limit),
 }
 
@@ -286,28 +305,29 @@ pub fn explore_on(
         history: History::new(program, kernel.profile.name),
     };
     let properties = Properties::new(program, kernel, options.deadlocks);
-    let mut reduced = Reduced::new(program, kernel, options);
+    let reduced = Reduced::new(program, kernel, options);
     let searched = reduced.program.as_ref().unwrap_or(program);
     let searched_properties = Properties::new(searched, kernel, options.deadlocks);
     let searched_first = Situation {
         state: State::initial(searched, kernel.semantics())?,
         history: History::new(searched, kernel.profile.name),
     };
-    let reduction = std::mem::take(&mut reduced.reduction);
-    let mut search = Search::new(
-        searched,
-        &searched_properties,
-        searched_first.clone(),
-        options,
-        reduction,
-    );
+    let begin = || {
+        let first = searched_first.clone();
+        let reduction = reduced.reduction.clone();
+        Search::new(searched, &searched_properties, first, options, reduction)
+    };
+    let mut search = begin();
     let label = Label {
         program: searched,
         kernel: kernel.to_string(),
-        options: format!("{:?} {:?}", options.storage, reduced.names),
+        options: format!(
+            "{:?} {:?} {:?}",
+            options.storage, options.order, reduced.names
+        ),
     };
     if let Some(from) = checkpoints.from {
-        search.go_on_with(label.read(from, &searched_first)?);
+        search.go_on_with(label.read(from, &searched_first)?, options.order);
     }
     let broken_at_once = properties.first(&first).map(|violation| Trail {
         choices: Vec::new(),
@@ -322,7 +342,7 @@ pub fn explore_on(
         search.keep(&label, to)?;
     }
     let counted = search.counted();
-    let leaves_nothing_out = reduced.names.is_empty();
+    let leaves_nothing_out = reduced.names.is_empty() && options.storage == Storage::Exact;
     let is_complete = limit.is_none() && search.breaches.is_empty() && broken_at_once.is_none();
     let mut report = Report {
         verdict: Verdict::Holds,
@@ -333,32 +353,66 @@ pub fn explore_on(
         memory: search.memory() as u64,
         visited_memory: search.visited_memory() as u64,
         digest: (options.digest && is_complete && leaves_nothing_out).then_some(counted.digest),
+        is_about: matches!(options.storage, Storage::Bitstate { .. }) && search.threads() > 1,
         omission: search.omission(),
-        reductions: reduced.names,
-        refused: reduced.refused,
+        reductions: reduced.names.clone(),
+        refused: reduced.refused.clone(),
     };
     let is_violated = broken_at_once.is_some() || !search.breaches.is_empty();
+    // A search depth first knows the way that it has come.
+    let mut long = match options.order {
+        Order::DepthFirst if is_violated => search.schedule(&searched_first)?,
+        _ => None,
+    };
     // Its memory may be needed.
     drop(search);
     if is_violated {
+        let watched = |states, memory: usize| Progress {
+            phase: Phase::Shortest,
+            states,
+            frontier: 0,
+            depth: 0,
+            memory: memory as u64,
+        };
+        let over = |states, memory: usize| match () {
+            () if memory as u64 > options.memory => Some(Limit::Memory),
+            () if !go_on(&watched(states, memory)) => Some(Limit::Stopped),
+            () => None,
+        };
+        let symmetry = options.reductions.symmetry;
+        let symmetry = symmetry.then(|| Symmetry::find(program, kernel).ok());
+        let symmetry = symmetry.flatten();
         let shortest = match broken_at_once {
             Some(trail) => Shortest::Found(trail),
-            None => trail::shortest(program, &properties, &first, &|states, memory| {
-                let progress = Progress {
-                    phase: Phase::Shortest,
-                    states,
-                    frontier: 0,
-                    depth: 0,
-                    memory: memory as u64,
-                };
-                memory as u64 <= options.memory && go_on(&progress)
-            })?,
+            None => trail::shortest(program, &properties, symmetry.as_ref(), &first, &over)?,
         };
         report.verdict = match shortest {
-            Shortest::Found(trail) => {
-                Verdict::Violated(Counterexample::new(program, &properties, first, trail)?)
+            Shortest::Found(trail) => Verdict::Violated(Counterexample::new(
+                program,
+                &properties,
+                first,
+                trail,
+                None,
+            )?),
+            Shortest::Cut(limit) => {
+                if long.is_none() {
+                    long = found_again(begin(), &searched_first, options, |progress| {
+                        let progress = watched(progress.states, progress.memory as usize);
+                        // What stopped the search for the shortest does not stop this one.
+                        go_on(&progress) || limit == Limit::Stopped
+                    })?;
+                }
+                match long {
+                    Some(choices) => Verdict::Violated(Counterexample::longer(
+                        program,
+                        &properties,
+                        first,
+                        &choices,
+                        limit,
+                    )?),
+                    None => Verdict::Unknown(limit),
+                }
             }
-            Shortest::Cut => Verdict::Unknown(Limit::Memory),
             Shortest::None => unreachable!("what one search found, the other finds"),
         };
     } else if let Some(limit) = limit {
@@ -375,6 +429,23 @@ pub fn explore_on(
         };
     }
     Ok(report)
+}
+
+/// Searches once more as far as a violation, and keeps the levels, so that there is a way back from
+/// it. `None` if that takes too much memory, or was stopped.
+fn found_again(
+    mut search: Search<'_>,
+    first: &Situation,
+    options: &Options,
+    go_on: impl Fn(&Progress) -> bool + Sync,
+) -> Result<Option<Vec<Choice>>, StepError> {
+    search.keep_levels();
+    let options = Options {
+        most_states: u64::MAX,
+        ..options.clone()
+    };
+    run(&mut search, &options, &go_on)?;
+    search.schedule(first)
 }
 
 /// Searches until a violation is found, all is visited, or a limit is reached.
@@ -399,7 +470,7 @@ fn run(
         }
         let before = progress.states;
         let [is_full, is_over] = [false; 2].map(AtomicBool::new);
-        let level = search.level(&|states, memory| {
+        let go_on = |states, memory: usize| {
             is_full.fetch_or(memory as u64 > options.memory, Ordering::Relaxed);
             is_over.fetch_or(states >= options.most_states, Ordering::Relaxed);
             states < options.most_states
@@ -410,7 +481,11 @@ fn run(
                     memory: memory as u64,
                     ..progress
                 })
-        })?;
+        };
+        let level = match options.order {
+            Order::BreadthFirst => search.level(&go_on),
+            Order::DepthFirst => search.dive(&go_on),
+        }?;
         if !search.breaches.is_empty() {
             return Ok(None);
         }

@@ -317,6 +317,9 @@ pub struct Schedule {
     /// By how many percent durations may have been stretched.
     #[serde(default)]
     pub jitter_percent: u32,
+    /// Whoever made it did not mind a thread that has work and can never go on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_deadlock: bool,
     /// The answers: "worker-1" (does its next step), "worker-1 returns", "worker-1 returns with 2
     /// more", "worker-1 times out", "worker-1 is suspended", or a number (a random value).
     pub steps: Vec<Line>,
@@ -379,15 +382,22 @@ impl Schedule {
             profile: profile.into(),
             clock: Pace::Virtual,
             jitter_percent,
+            allow_deadlock: false,
             steps: lines.collect(),
         }
     }
 
     /// A schedule in which durations mean nothing, as [`explore`](crate::explore) finds it.
-    pub fn untimed(program: &Program, profile: &str, choices: &[Choice]) -> Self {
+    pub fn untimed(
+        program: &Program,
+        profile: &str,
+        allow_deadlock: bool,
+        choices: &[Choice],
+    ) -> Self {
         let steps: Vec<_> = choices.iter().copied().map(Answer::Choice).collect();
         Self {
             clock: Pace::None,
+            allow_deadlock,
             ..Self::new(program, profile, 0, &steps)
         }
     }

@@ -10,7 +10,7 @@ use iocp_scenarios::{
 };
 use iocp_scheduler::{
     Program,
-    explore::{self, Limit, Options, Reductions, Report, Verdict},
+    explore::{self, Limit, Options, Order, Phase, Reductions, Report, Storage, Verdict},
     search::{self, Budget},
 };
 
@@ -161,4 +161,157 @@ fn the_number_of_threads_changes_nothing() {
             assert_eq!(facts(&one), facts(&two), "{}, {reductions:?}", entry.name);
         }
     }
+}
+
+/// Depth first: the same states and steps, the same answer, the same shortest schedule.
+#[test]
+fn the_order_of_the_search_changes_nothing() {
+    let deep = |program: &Program, kernel, reductions| {
+        let options = Options {
+            reductions,
+            most_states: MOST_STATES,
+            order: Order::DepthFirst,
+            ..Options::default()
+        };
+        explore::explore(program, kernel, &options, &|_| true).unwrap()
+    };
+    let catalogue = catalogue::all().iter();
+    let catalogue = catalogue.map(|entry| entry.scenario().unwrap().program);
+    let random = (0..PROGRAMS / 2).map(random);
+    let (mut compared, mut violated) = (0, 0);
+    for program in catalogue.chain(random) {
+        for reductions in [Reductions::NONE, Reductions::ALL] {
+            let kernel = Kernel::default();
+            let wide = explore(&program, kernel, 1, reductions);
+            let name = &program.workload.name;
+            let deep = deep(&program, kernel, reductions);
+            match (&wide.verdict, &deep.verdict) {
+                (Verdict::Unknown(_), _) | (_, Verdict::Unknown(_)) => {}
+                (Verdict::Holds, _) => {
+                    let facts = |report: &Report| {
+                        let Report {
+                            states,
+                            transitions,
+                            ends,
+                            digest,
+                            ..
+                        } = *report;
+                        (answer(report), states, transitions, ends, digest)
+                    };
+                    assert_eq!(facts(&wide), facts(&deep), "{name}, {reductions:?}");
+                    assert!(deep.depth >= wide.depth, "{name}");
+                    compared += 1;
+                }
+                _ => {
+                    assert_eq!(wide.verdict, deep.verdict, "{name}, {reductions:?}");
+                    violated += 1;
+                }
+            }
+        }
+    }
+    assert!(compared > 200 && violated > 20, "{compared} {violated}");
+}
+
+/// No number of workers done with their packets is right: every end breaks it, after many steps.
+fn counted_wrong() -> Program {
+    let mut workload = catalogue::find("peers-a")
+        .unwrap()
+        .scenario()
+        .unwrap()
+        .workload;
+    for expectation in &mut workload.expect {
+        if let Some(keys) = &mut expectation.keys {
+            keys.pop();
+        }
+    }
+    Program::compile(&workload).unwrap()
+}
+
+/// A violation is told even where there is no room to look for its shortest schedule: with the
+/// schedule that was found, which breaks the property when it is replayed.
+#[test]
+fn a_violation_is_told_though_its_shortest_schedule_is_not_found() {
+    let program = counted_wrong();
+    let kernel = Kernel::default();
+    let shortest = explore::explore(&program, kernel, &Options::default(), &|_| true).unwrap();
+    let Verdict::Violated(shortest) = shortest.verdict else {
+        panic!("{:?}", shortest.verdict);
+    };
+    assert_eq!(shortest.not_shortest, None);
+    for order in [Order::BreadthFirst, Order::DepthFirst] {
+        for storage in [Storage::Exact, Storage::Compact] {
+            for reductions in all_reductions().filter(|it| it.symmetry || !it.packets) {
+                let options = Options {
+                    reductions,
+                    order,
+                    storage,
+                    ..Options::default()
+                };
+                // Whoever asked loses patience as soon as a violation has been found.
+                let go_on = |progress: &explore::Progress| progress.phase == Phase::Search;
+                let report = explore::explore(&program, kernel, &options, &go_on).unwrap();
+                let Verdict::Violated(found) = report.verdict else {
+                    panic!("{order:?}, {reductions:?}: {:?}", report.verdict);
+                };
+                assert_eq!(found.not_shortest, Some(Limit::Stopped), "{reductions:?}");
+                assert!(found.schedule.len() >= shortest.schedule.len());
+                let broken = explore::violation(&program, kernel, true, &found.schedule).unwrap();
+                assert_eq!(broken.as_ref(), Some(&found.violation));
+                assert_eq!(found.violation, shortest.violation);
+            }
+        }
+    }
+}
+
+/// Symmetry leaves states out of the search for the shortest schedule, and changes nothing in it.
+#[test]
+fn symmetry_keeps_the_shortest_schedule_short() {
+    let program = counted_wrong();
+    let visited = |symmetry| {
+        let visited = std::sync::atomic::AtomicU64::new(0);
+        let options = Options {
+            reductions: Reductions {
+                symmetry,
+                ..Reductions::NONE
+            },
+            ..Options::default()
+        };
+        let go_on = |progress: &explore::Progress| {
+            if progress.phase == Phase::Shortest {
+                visited.store(progress.states, std::sync::atomic::Ordering::Relaxed);
+            }
+            true
+        };
+        let report = explore::explore(&program, Kernel::default(), &options, &go_on).unwrap();
+        (answer(&report), visited.into_inner())
+    };
+    let ((without, all), (with, few)) = (visited(false), visited(true));
+    assert_eq!(without, with);
+    assert!(few > 0 && few * 4 < all, "{few} of {all}");
+}
+
+/// A number that stands for all states is not made of hashes of theirs.
+#[test]
+fn only_exact_storage_has_a_digest() {
+    let program = catalogue::find("peers-a")
+        .unwrap()
+        .scenario()
+        .unwrap()
+        .program;
+    let digest = |storage, threads| {
+        let options = Options {
+            storage,
+            threads,
+            reductions: Reductions::NONE,
+            ..Options::default()
+        };
+        let report = explore::explore(&program, Kernel::default(), &options, &|_| true).unwrap();
+        assert_eq!(report.verdict, Verdict::Holds);
+        (report.digest.is_some(), report.is_about)
+    };
+    let bits = Storage::Bitstate { bytes: 1 << 24 };
+    assert_eq!(digest(Storage::Exact, 2), (true, false));
+    assert_eq!(digest(Storage::Compact, 2), (false, false));
+    assert_eq!(digest(bits, 1), (false, false));
+    assert_eq!(digest(bits, 2), (false, true));
 }

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     distinguish::{
-        Answered, Area, Bound, Experiment, Forced, MOST_THREADS, Outcome, areas, forced, in_program,
-        in_small_programs, shown_in, size,
+        Answered, Area, Bound, Experiment, Forced, MOST_THREADS, Outcome, areas, forced,
+        in_program, in_small_programs, shown_in, size,
     },
     explain::parting,
     file::to_toml,

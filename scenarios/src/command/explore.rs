@@ -21,7 +21,7 @@ use counterexample::Shown;
 use humantime::Duration;
 use iocp_model::{Kernel, Profile};
 use iocp_scheduler::{
-    explore::{Options, Reductions, Storage, Verdict},
+    explore::{Options, Order, Reductions, Storage, Verdict},
     strategy::Schedule,
 };
 use report::Explored;
@@ -58,6 +58,9 @@ pub(super) struct Arguments {
     /// Do not mind a thread that has work and can never go on.
     #[arg(long)]
     allow_deadlock: bool,
+    /// Which state comes next. The answer is the same.
+    #[arg(long, value_enum, default_value_t = Orders::BreadthFirst)]
+    search: Orders,
     /// How visited states are kept.
     #[arg(long, value_enum, default_value_t = Storages::Exact)]
     storage: Storages,
@@ -97,6 +100,15 @@ pub(super) struct Arguments {
     /// The format of the output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Orders {
+    /// Those nearest to the first.
+    BreadthFirst,
+    /// Those that were found last: by one thread; fewer states wait, and a violation far away may be
+    /// found earlier.
+    DepthFirst,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -147,6 +159,10 @@ impl Arguments {
                 packets: on(self.no_packets),
             },
             deadlocks: !self.allow_deadlock,
+            order: match self.search {
+                Orders::BreadthFirst => Order::BreadthFirst,
+                Orders::DepthFirst => Order::DepthFirst,
+            },
             storage: match self.storage {
                 Storages::Exact => Storage::Exact,
                 Storages::Compact => Storage::Compact,
@@ -156,6 +172,25 @@ impl Arguments {
             },
             ..most
         }
+    }
+
+    /// What cannot be asked for together.
+    fn check(&self) -> Result<()> {
+        let is_deep = self.search == Orders::DepthFirst;
+        let says = if is_deep && self.threads.is_some_and(|threads| threads > 1) {
+            "--search depth-first is for one thread: leave out --threads, or search breadth first"
+        } else if is_deep && self.most_depth.is_some() {
+            "--most-depth counts the steps of the shortest ways, and --search depth-first does not \
+             go the shortest ways: search breadth first"
+        } else if self.storage == Storages::Bitstate
+            && (self.checkpoint.is_some() || self.resume.is_some())
+        {
+            "a search with --storage bitstate cannot be kept for later: use --storage compact, or do \
+             without --checkpoint and --resume"
+        } else {
+            return Ok(());
+        };
+        Err(Problem::new(says))
     }
 
     /// The command that does the same again.
@@ -188,6 +223,7 @@ impl Arguments {
             (self.no_symmetry, "--no-symmetry"),
             (self.no_packets, "--no-packets"),
             (self.allow_deadlock, "--allow-deadlock"),
+            (self.search == Orders::DepthFirst, "--search depth-first"),
             (self.storage == Storages::Compact, "--storage compact"),
             (self.storage == Storages::Bitstate, "--storage bitstate"),
         ];
@@ -199,6 +235,7 @@ impl Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result {
+    arguments.check()?;
     let names: Vec<&str> = if arguments.all {
         catalogue::all().iter().map(|entry| entry.name).collect()
     } else {
@@ -240,7 +277,9 @@ fn one(arguments: &Arguments, scenario: &Scenario, name: &str, watch: &Watch) ->
         && let Some(path) = &arguments.schedule
     {
         let profile = arguments.profile.to_string();
-        let schedule = Schedule::untimed(&scenario.program, &profile, &counterexample.schedule);
+        let choices = &counterexample.schedule;
+        let allow_deadlock = arguments.allow_deadlock;
+        let schedule = Schedule::untimed(&scenario.program, &profile, allow_deadlock, choices);
         run::save_schedule(path, &schedule)?;
     }
     let shown = Shown::of(scenario, arguments.profile, &explored.report.verdict)?;
@@ -328,6 +367,7 @@ fn search(
         stopped: watch.stopped(),
         looked_for_shortest: watch.looked_for_shortest(),
         peak_memory: report::peak_memory(),
+        depth_first: arguments.search == Orders::DepthFirst,
         again: arguments.again(name),
     })
 }

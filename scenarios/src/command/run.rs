@@ -229,14 +229,15 @@ pub(super) fn run(arguments: &Arguments) -> Result {
     if let Some(path) = &arguments.save_schedule {
         let profile = kernel.to_string();
         let mut schedule = Schedule::new(program, &profile, jitter_percent, &strategy.steps);
-        if untimed.is_some() {
+        if let Some(replayed) = untimed {
             schedule.clock = Pace::None;
+            schedule.allow_deadlock = replayed.allow_deadlock;
         }
         save_schedule(path, &schedule)?;
     }
     let violation = match untimed {
         None => None,
-        Some(_) => broken(program, kernel, &strategy.steps)?,
+        Some(schedule) => broken(program, kernel, !schedule.allow_deadlock, &strategy.steps)?,
     };
     let (events, count) = sink.finish()?;
     let report = Report {
@@ -312,13 +313,18 @@ fn finish_schedule<S: Strategy>(
 }
 
 /// What the schedule breaks of what the explorer looks after.
-fn broken(program: &Program, kernel: Kernel, steps: &[Answer]) -> Result<Option<Violation>> {
+fn broken(
+    program: &Program,
+    kernel: Kernel,
+    deadlocks: bool,
+    steps: &[Answer],
+) -> Result<Option<Violation>> {
     let choices = steps.iter().filter_map(|step| match step {
         Answer::Choice(choice) => Some(*choice),
         Answer::Value(_) => None,
     });
     let choices: Vec<_> = choices.collect();
-    explore::violation(program, kernel, &choices)
+    explore::violation(program, kernel, deadlocks, &choices)
         .map_err(|error| Problem::new(RunError::of_step(program, error)))
 }
 

@@ -42,12 +42,15 @@ pub fn forced(found: &Experiment, kernel: Kernel) -> Result<Forced, String> {
     if program.threads.len() != program.workload.threads.len()
         || !(0..program.threads.len()).all(is_plain)
     {
-        return Err("The order is not forced: that takes programs without loops, branches, copies \
+        return Err(
+            "The order is not forced: that takes programs without loops, branches, copies \
                     and counts."
-            .to_owned());
+                .to_owned(),
+        );
     }
-    let states = states(program, kernel, &found.schedule)
-        .map_err(|_| "The order is not forced: the schedule could not be taken again.".to_owned())?;
+    let states = states(program, kernel, &found.schedule).map_err(|_| {
+        "The order is not forced: the schedule could not be taken again.".to_owned()
+    })?;
     let mut writer = Writer {
         program,
         schedule: &found.schedule,
@@ -74,8 +77,8 @@ pub fn forced(found: &Experiment, kernel: Kernel) -> Result<Forced, String> {
         about.extend(unforced.iter().map(|sentence| format!("- {sentence}")));
     }
     workload.about = about.join("\n") + "\n";
-    let program = Program::compile(&workload)
-        .map_err(|error| format!("The order is not forced: {error}"))?;
+    let program =
+        Program::compile(&workload).map_err(|error| format!("The order is not forced: {error}"))?;
     Ok(Forced {
         program,
         untils,
@@ -84,11 +87,7 @@ pub fn forced(found: &Experiment, kernel: Kernel) -> Result<Forced, String> {
 }
 
 /// The states before, between and after the steps.
-fn states(
-    program: &Program,
-    kernel: Kernel,
-    schedule: &[Choice],
-) -> Result<Vec<State>, StepError> {
+fn states(program: &Program, kernel: Kernel, schedule: &[Choice]) -> Result<Vec<State>, StepError> {
     let mut states = vec![State::initial(program, kernel.semantics())?];
     for choice in schedule {
         let mut next = states[states.len() - 1].clone();
@@ -266,7 +265,9 @@ impl Writer<'_> {
         for (thread, inserted) in workload.threads.iter_mut().zip(&self.inserted) {
             let old = std::mem::take(&mut thread.program);
             let inserted_at = |at: usize| {
-                let here = inserted.iter().filter(move |(before, _)| *before as usize == at);
+                let here = inserted
+                    .iter()
+                    .filter(move |(before, _)| *before as usize == at);
                 // Who has been waited for says so before it waits for others.
                 let adds = here.clone().filter(|(_, step)| step.add.is_some());
                 let untils = here.filter(|(_, step)| step.add.is_none());

@@ -2,6 +2,7 @@
 //! schedule that goes round for ever.
 
 use super::{
+    Limit,
     graph::Agent,
     history::{History, Situation},
     judge::{Properties, Violation},
@@ -20,9 +21,11 @@ use std::collections::HashSet;
 /// A schedule that ends with a violation, or goes on for ever without what must come.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Counterexample {
-    /// The steps, in order. None is shorter; of those that go on for ever, none that was found in
-    /// time.
+    /// The steps, in order. None is shorter, unless the next field says so; of those that go on for
+    /// ever, none that was found in time.
     pub schedule: Vec<Choice>,
+    /// There may be a shorter one: this limit cut the search for it short.
+    pub not_shortest: Option<Limit>,
     /// The schedule goes on for ever: so many steps lead to a state, the others lead from there back
     /// to it, again and again.
     pub cycle: Option<usize>,
@@ -49,6 +52,7 @@ impl Counterexample {
         properties: &Properties<'_>,
         first: Situation,
         trail: Trail,
+        not_shortest: Option<Limit>,
     ) -> Result<Self, StepError> {
         let mut replay = Replay {
             program,
@@ -72,9 +76,50 @@ impl Counterexample {
         Ok(Self {
             point_of_no_return: replay.point_of_no_return(&on_the_way)?,
             schedule: trail.choices,
+            not_shortest,
             cycle: None,
             violation: trail.violation,
         })
+    }
+
+    /// Of a schedule that was found in a search that leaves states out: as far as its first violation.
+    /// The search for a shorter one reached this limit.
+    ///
+    /// # Errors
+    /// If the schedule cannot be taken.
+    ///
+    /// # Panics
+    /// If the schedule breaks no property: then the search that found it is wrong.
+    pub(crate) fn longer(
+        program: &Program,
+        properties: &Properties<'_>,
+        first: Situation,
+        choices: &[Choice],
+        limit: Limit,
+    ) -> Result<Self, StepError> {
+        let replay = Replay {
+            program,
+            properties,
+            failing: HashSet::default(),
+        };
+        let mut situation = first.clone();
+        let mut broken = None;
+        let mut steps = 0;
+        for choice in choices {
+            broken = replay.take(&mut situation, *choice)?;
+            steps += 1;
+            if broken.is_some() {
+                break;
+            }
+        }
+        let violation = broken.or_else(|| properties.end(&situation));
+        let violation = violation
+            .unwrap_or_else(|| panic!("the schedule that the search found breaks a property"));
+        let trail = Trail {
+            choices: choices[..steps].to_vec(),
+            violation,
+        };
+        Self::new(program, properties, first, trail, Some(limit))
     }
 
     /// Replays a schedule on which something never comes, and checks everything that makes it one.
@@ -154,6 +199,7 @@ impl Counterexample {
         let message = expect::never(program, index, last);
         Ok(Self {
             schedule,
+            not_shortest: None,
             cycle,
             violation: Violation::Expectation(index, message),
             point_of_no_return: None,
@@ -179,15 +225,17 @@ fn choices(program: &Program, state: &State) -> Vec<Choice> {
 }
 
 /// What a schedule breaks in the end, replayed step by step on the model; `None` if nothing.
+/// `deadlocks`: is it a violation if a thread has work and can never go on?
 ///
 /// # Errors
 /// If the schedule cannot be taken.
 pub fn violation(
     program: &Program,
     kernel: Kernel,
+    deadlocks: bool,
     schedule: &[Choice],
 ) -> Result<Option<Violation>, StepError> {
-    let properties = Properties::new(program, kernel, true);
+    let properties = Properties::new(program, kernel, deadlocks);
     let replay = Replay {
         program,
         properties: &properties,

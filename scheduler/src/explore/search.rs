@@ -1,17 +1,18 @@
-//! Breadth first through all states, by several threads.
+//! Through all states: breadth first by several threads, or depth first by one.
 //!
-//! States are visited in the order of their distance from the first, level by level; within a level
-//! threads take them from a common frontier. Which thread takes which state, and under which
-//! numbers parts are entered, changes nothing that is reported.
+//! Breadth first, states are visited in the order of their distance from the first, level by level;
+//! within a level threads take them from a common frontier. Which thread takes which state, and under
+//! which numbers parts are entered, changes nothing that is reported. Depth first, the search always
+//! goes on from the state that it found last, and knows the way to it.
 
 use super::{
-    Options, Storage,
+    Options, Order, Storage,
     checkpoint::{CheckpointError, Kept, Label},
     history::Situation,
     judge::Violation,
     layout::{Field, Key, Layout},
     lists::Lists,
-    memo::{Judge, Memo, NO_MOVES},
+    memo::{Judge, Memo, Move, NO_MOVES},
     partial_order::Light,
     parts::{Id, Slots, Store},
     symmetry::{Canon, Symmetry},
@@ -42,6 +43,8 @@ const FIRST_SLOTS: usize = 1 << 14;
 const FAST_GROWTH: usize = 1 << 20;
 /// A frontier is sorted into two to this many heaps.
 const BUCKET_BITS: u32 = 14;
+/// A search depth first visits so many states in one go.
+const DIVE: usize = 16 * CHUNK;
 /// A frontier of fewer states is not worth a second thread.
 const WORTH_SHARING: usize = 4 * CHUNK;
 
@@ -119,6 +122,13 @@ pub(crate) struct Search<'a> {
     workers: Vec<Worker>,
     frontier: Vec<Key>,
     next: Vec<Key>,
+    /// Depth first: the states from the first to the one that was visited last, and where in the
+    /// frontier the states begin that each of them led to.
+    way: Vec<(Key, usize)>,
+    /// The levels that have been visited, if they are to be kept.
+    levels: Option<Vec<Vec<Key>>>,
+    /// The longest way from the first state to one that was visited: breadth first, the way of each
+    /// is the shortest.
     pub(crate) depth: usize,
     pub(crate) breaches: Vec<Breach>,
 }
@@ -160,7 +170,11 @@ impl<'a> Search<'a> {
         let hash = (0..ids.len()).fold(0_u64, |hash, slot| {
             hash.wrapping_add(store.hash_of(slot, ids[slot]))
         });
-        let workers = (0..options.threads.max(1))
+        let threads = match options.order {
+            Order::BreadthFirst => options.threads.max(1),
+            Order::DepthFirst => 1,
+        };
+        let workers = (0..threads)
             .map(|_| Worker::new(&store, &layout, options.digest, &reduction))
             .collect();
         let space = Space {
@@ -191,6 +205,8 @@ impl<'a> Search<'a> {
             workers,
             frontier: vec![key],
             next: Vec::new(),
+            way: Vec::new(),
+            levels: None,
             depth: 0,
             breaches: Vec::new(),
         }
@@ -221,12 +237,18 @@ impl<'a> Search<'a> {
             digest,
         } = self.counted();
         let counts = [self.depth as u64, states, transitions, ends, digest];
-        let numbers = [&rest[..], &visited, &self.frontier, &self.next, &counts];
+        // One of both is empty.
+        let way = self
+            .way
+            .iter()
+            .flat_map(|(key, start)| [*key, *start as u64]);
+        let next: Vec<_> = self.next.iter().copied().chain(way).collect();
+        let numbers = [&rest[..], &visited, &self.frontier, &next, &counts];
         label.write(to, &lock(&self.space.store), &self.space.layout, numbers)
     }
 
-    /// Goes on with a search that was kept.
-    pub(crate) fn go_on_with(&mut self, kept: Kept) {
+    /// Goes on with a search in this order that was kept.
+    pub(crate) fn go_on_with(&mut self, kept: Kept, order: Order) {
         let words = kept.visited.len();
         let slots = (words * 2).max(FIRST_SLOTS);
         if let Visited::Exact(table) | Visited::Compact(table) = &mut self.space.visited {
@@ -243,8 +265,25 @@ impl<'a> Search<'a> {
             worker.memo.lay_out(&self.space.layout);
         }
         self.workers[0].counted = kept.counted;
-        (self.frontier, self.next) = (kept.frontier, kept.next);
+        self.frontier = kept.frontier;
+        match order {
+            Order::BreadthFirst => self.next = kept.next,
+            Order::DepthFirst => {
+                let pairs = kept.next.chunks_exact(2);
+                self.way = pairs.map(|pair| (pair[0], pair[1] as usize)).collect();
+            }
+        }
         self.depth = kept.depth;
+    }
+
+    /// From now on the levels are kept, so that there is a way back.
+    pub(crate) fn keep_levels(&mut self) {
+        self.levels = Some(Vec::new());
+    }
+
+    /// How many threads search.
+    pub(crate) fn threads(&self) -> usize {
+        self.workers.len()
     }
 
     /// What has been counted.
@@ -268,6 +307,13 @@ impl<'a> Search<'a> {
             + lock(&self.space.store).memory()
             + lock(&self.space.rest).memory()
             + (self.frontier.capacity() + self.next.capacity()) * size_of::<Key>()
+            + self.way.capacity() * size_of::<(Key, usize)>()
+            + self
+                .levels
+                .iter()
+                .flatten()
+                .map(|level| level.len() * size_of::<Key>())
+                .sum::<usize>()
             + own
     }
 
@@ -289,6 +335,9 @@ impl<'a> Search<'a> {
         &mut self,
         go_on: &(dyn Fn(u64, usize) -> bool + Sync),
     ) -> Result<Level, StepError> {
+        if let Some(levels) = &mut self.levels {
+            levels.push(self.frontier.clone());
+        }
         while !self.frontier.is_empty() {
             // What a level adds is counted while it is visited: the parts, and what is learned.
             let before = self.memory() - lock(&self.space.store).memory();
@@ -365,6 +414,116 @@ impl<'a> Search<'a> {
         Ok(Level::Done)
     }
 
+    /// Goes on depth first, for some states or until a property breaks. `go_on` is asked now and then.
+    ///
+    /// # Errors
+    /// If a thread of the program spins.
+    pub(crate) fn dive(
+        &mut self,
+        go_on: &(dyn Fn(u64, usize) -> bool + Sync),
+    ) -> Result<Level, StepError> {
+        for visited in 0..DIVE {
+            if visited % CHUNK == 0 && !go_on(self.counted().states, self.memory()) {
+                return Ok(Level::Cut);
+            }
+            // Back to the last state that led to one which has not been visited.
+            while let Some((_, start)) = self.way.last()
+                && *start == self.frontier.len()
+            {
+                self.way.pop();
+            }
+            let Some(key) = self.frontier.pop() else {
+                return Ok(Level::Last);
+            };
+            let worker = &mut self.workers[0];
+            worker.visit(&self.space, &[key])?;
+            if self.space.full.load(Ordering::Relaxed) {
+                self.frontier.append(&mut worker.left);
+                self.make_room();
+                continue;
+            }
+            self.way.push((key, self.frontier.len()));
+            let depth = self.way.len() - 1;
+            self.depth = self.depth.max(depth);
+            // The first step is followed first.
+            self.frontier.extend(worker.new.drain(..).rev());
+            for breach in worker.breaches.drain(..) {
+                self.breaches.push(Breach {
+                    depth: depth + breach.depth,
+                    ..breach
+                });
+            }
+            if !self.breaches.is_empty() {
+                return Ok(Level::Done);
+            }
+        }
+        Ok(Level::Done)
+    }
+
+    /// A schedule that leads to a breach that was found: the way of a search depth first, or one of
+    /// the shortest in a search that kept its levels. Threads have their own names in it, not those of
+    /// representatives; `first` is the situation in which the search began.
+    ///
+    /// # Errors
+    /// If a thread of the program spins.
+    pub(crate) fn schedule(&mut self, first: &Situation) -> Result<Option<Vec<Choice>>, StepError> {
+        let Some(breach) = self
+            .breaches
+            .iter()
+            .min_by_key(|breach| breach.depth)
+            .cloned()
+        else {
+            return Ok(None);
+        };
+        let way = match self.levels.take() {
+            Some(levels) => self.way_back(&levels, &breach.parts)?,
+            None => self.way.iter().map(|(key, _)| *key).collect(),
+        };
+        let space = &self.space;
+        let worker = &mut self.workers[0];
+        let mut store = lock(&space.store);
+        let mut here = store.ids(first);
+        worker.memo.look_at(&mut store);
+        drop(store);
+        let mut choices = Vec::new();
+        let mut wanted = vec![0; here.len()];
+        for key in way.iter().skip(1) {
+            parts_of(
+                &space.layout.fields(),
+                &lock(&space.rest),
+                *key,
+                &mut wanted,
+            );
+            let step = worker.step_to(space, &here, |_, ids| *ids == wanted)?;
+            let Some((choice, next)) = step else {
+                return Ok(None);
+            };
+            choices.push(choice);
+            here = next;
+        }
+        if choices.len() < breach.depth {
+            let last = worker.step_to(space, &here, |breaks, _| breaks)?;
+            choices.extend(last.map(|(choice, _)| choice));
+        }
+        Ok(Some(choices))
+    }
+
+    /// The states of one of the shortest ways to a state of the last level, with it.
+    fn way_back(&mut self, levels: &[Vec<Key>], to: &[Id]) -> Result<Vec<Key>, StepError> {
+        let mut way = vec![self.space.key(to)];
+        for level in levels.iter().rev().skip(1) {
+            let target = way[way.len() - 1];
+            for key in level {
+                if self.workers[0].leads_to(&self.space, *key, target)? {
+                    way.push(*key);
+                    break;
+                }
+            }
+        }
+        way.reverse();
+        Ok(way)
+    }
+
     /// Puts states beside each other whose kernel's side is the same, or of near numbers: what has
     /// been learned of it is at hand then.
     fn sort(&mut self) {
@@ -418,6 +577,12 @@ impl<'a> Search<'a> {
         };
         self.frontier.iter_mut().for_each(&mut lay_out);
         self.next.iter_mut().for_each(&mut lay_out);
+        self.way.iter_mut().for_each(|(key, _)| lay_out(key));
+        self.levels
+            .iter_mut()
+            .flatten()
+            .flatten()
+            .for_each(&mut lay_out);
         let is_exact = space.visited.is_exact();
         if let Visited::Exact(table) | Visited::Compact(table) = &mut space.visited {
             let slots = match table.slots() {
@@ -632,6 +797,56 @@ impl Worker {
         Ok(())
     }
 
+    /// Does some step lead from a state to another, or to one that it represents?
+    fn leads_to(&mut self, space: &Space<'_>, from: Key, to: Key) -> Result<bool, StepError> {
+        let expanded = self.expand(space, from);
+        let leads = self.batch.successors.contains(&to);
+        self.batch.successors.clear();
+        self.batch.words.clear();
+        self.batch.breaches.clear();
+        match expanded {
+            // All parts that there are had room when the state was visited.
+            Ok(_) | Err(Stuck::NoRoom) => Ok(leads),
+            Err(Stuck::Step(error)) => Err(error),
+        }
+    }
+
+    /// A step from a state to one that is wanted: whether the step breaks a property, and the parts of
+    /// the representative of the state that it leads to, decide. The parts of that state itself.
+    fn step_to(
+        &mut self,
+        space: &Space<'_>,
+        from: &[Id],
+        is_wanted: impl Fn(bool, &Vec<Id>) -> bool,
+    ) -> Result<Option<(Choice, Vec<Id>)>, StepError> {
+        self.ids.copy_from_slice(from);
+        for thread in 0..space.program.threads.len() {
+            let leaf = self.leaf(space, thread)?;
+            if leaf == NO_MOVES {
+                continue;
+            }
+            for step in leaf as usize.. {
+                let mut store = lock(&space.store);
+                let mut next = Vec::new();
+                self.memo.next_ids(step, &mut store, from, &mut next);
+                self.memo.look_at(&mut store);
+                drop(store);
+                let mut represented = next.clone();
+                if space.reduction.symmetry.is_some() {
+                    self.represent(space, &mut represented);
+                }
+                let Move { breaks, last, .. } = self.memo.moves[step];
+                if is_wanted(breaks, &represented) {
+                    return Ok(Some((self.memo.effects[step].choice, next)));
+                }
+                if last {
+                    break;
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// Looks the successors up, if the table has room for them.
     fn commit(&mut self, space: &Space<'_>) {
         let batch = &mut self.batch;
@@ -779,15 +994,23 @@ impl Worker {
                 .next_ids(at, &mut store, &self.ids, &mut self.next_ids);
             self.memo.look_at(&mut store);
         }
-        let system = self.next_ids[Slots::SYSTEM] as usize;
+        let mut ids = std::mem::take(&mut self.next_ids);
+        self.represent(space, &mut ids);
+        self.next_ids = ids;
+        self.next_key(space)
+    }
+
+    /// Turns the parts of a state into those of its representative.
+    #[inline]
+    fn represent(&mut self, space: &Space<'_>, ids: &mut [Id]) {
+        let system = ids[Slots::SYSTEM] as usize;
         if self.canons.get(system).is_none_or(Option::is_none) {
             self.learn_canon(space, system);
         }
         if let Some(canon) = &self.canons[system] {
             let memo = &self.memo;
-            canon.apply(&mut self.next_ids, |thread, id| memo.rank(thread, id));
+            canon.apply(ids, |thread, id| memo.rank(thread, id));
         }
-        self.next_key(space)
     }
 
     #[cold]

@@ -59,7 +59,7 @@ pub const SOUNDNESS: &[Soundness] = &[
     Soundness {
         property: "The shortest counterexample",
         partial_order: "not kept: it is searched again without",
-        symmetry: "searched again without",
+        symmetry: "sound: a schedule and its image are equally long and break the same",
         packets: "searched again without",
     },
 ];

@@ -92,12 +92,14 @@ impl Shown {
         }))
     }
 
-    /// The trace and what is to be said of it.
+    /// The trace and what is to be said of it; `why_long` says why the search for a shorter one ended,
+    /// if it is not known to be the shortest.
     pub(super) fn human(
         &self,
         out: &mut impl Write,
         scenario: &Scenario,
         ascii: bool,
+        why_long: Option<&str>,
     ) -> std::io::Result<()> {
         let width = super::super::terminal_width();
         let options = columns::Options {
@@ -113,6 +115,13 @@ impl Shown {
         )?;
         let steps = self.counterexample.schedule.len();
         let says = match self.counterexample.cycle {
+            None if self.counterexample.not_shortest.is_some() => format!(
+                "This is a schedule of {} that breaks a property. It is not the shortest, but the \
+                 one that was found. The search for the shortest was cut short: {}. {}",
+                super::super::counted(steps, "step"),
+                why_long.unwrap_or("a limit was reached"),
+                no_return(&self.counterexample),
+            ),
             None => format!(
                 "This is a schedule of {} that breaks a property; none is shorter. {}",
                 super::super::counted(steps, "step"),

@@ -31,6 +31,8 @@ pub(super) struct Explored {
     pub(super) looked_for_shortest: bool,
     /// The most memory that the process has ever had, if the system tells.
     pub(super) peak_memory: Option<u64>,
+    /// It was searched depth first.
+    pub(super) depth_first: bool,
     pub(super) again: String,
 }
 
@@ -96,40 +98,44 @@ impl Explored {
 
     /// What the limit is called, and how to raise it.
     fn limit(&self, arguments: &Arguments) -> Option<(&'static str, String)> {
-        let Verdict::Unknown(limit) = self.report.verdict else {
-            return None;
+        let limit = match &self.report.verdict {
+            Verdict::Unknown(limit) => *limit,
+            Verdict::Violated(counterexample) => counterexample.not_shortest?,
+            Verdict::Holds => return None,
         };
-        Some(match (self.stopped, limit) {
-            (Some(Stopped::Interrupted), _) => (
-                "stopped",
-                "it was stopped with Ctrl-C. Let it go on for longer".to_owned(),
-            ),
-            (Some(Stopped::Time), _) => (
-                "time",
-                match &arguments.time {
-                    Some(time) => format!("the {time} were over. --time TIME allows more"),
-                    None => "the time was over. --time TIME allows more".to_owned(),
-                },
-            ),
-            (None, Limit::States) => (
-                "states",
-                "it has visited as many states as it may. --most-states STATES allows more"
-                    .to_owned(),
-            ),
-            (None, Limit::Depth) => (
-                "depth",
-                "there are longer schedules than it may follow. --most-depth STEPS allows more"
-                    .to_owned(),
-            ),
-            (None, Limit::Memory) => (
-                "memory",
-                format!(
-                    "it needs more memory than the {} that it may have. --memory SIZE allows more",
-                    super::exactly(arguments.memory.as_u64())
+        Some(
+            match (self.stopped.filter(|_| limit == Limit::Stopped), limit) {
+                (Some(Stopped::Interrupted), _) => (
+                    "stopped",
+                    "it was stopped with Ctrl-C. Let it go on for longer".to_owned(),
                 ),
-            ),
-            (None, Limit::Stopped) => ("stopped", "it was stopped".to_owned()),
-        })
+                (Some(Stopped::Time), _) => (
+                    "time",
+                    match &arguments.time {
+                        Some(time) => format!("the {time} were over. --time TIME allows more"),
+                        None => "the time was over. --time TIME allows more".to_owned(),
+                    },
+                ),
+                (None, Limit::States) => (
+                    "states",
+                    "it has visited as many states as it may. --most-states STATES allows more"
+                        .to_owned(),
+                ),
+                (None, Limit::Depth) => (
+                    "depth",
+                    "there are longer schedules than it may follow. --most-depth STEPS allows more"
+                        .to_owned(),
+                ),
+                (None, Limit::Memory) => (
+                    "memory",
+                    format!(
+                        "it needs more memory than the {} that it may have. --memory SIZE allows more",
+                        super::exactly(arguments.memory.as_u64())
+                    ),
+                ),
+                (None, Limit::Stopped) => ("stopped", "it was stopped".to_owned()),
+            },
+        )
     }
 
     /// The properties that were looked after.
@@ -175,7 +181,8 @@ impl Explored {
         }
         writeln!(out)?;
         if let Some(shown) = shown {
-            shown.human(out, scenario, arguments.ascii)?;
+            let limit = self.limit(arguments).map(|(_, why)| why);
+            shown.human(out, scenario, arguments.ascii, limit.as_deref())?;
         }
         let width = super::super::terminal_width();
         let mut item = |name: &str, text: &str| {
@@ -224,7 +231,7 @@ impl Explored {
                 if self.looked_for_shortest {
                     writeln!(
                         out,
-                        "A property is broken in some schedule; the shortest one was not found yet."
+                        "A property is broken in some schedule, but the search for it was cut short."
                     )?;
                 } else {
                     writeln!(out, "What it has seen so far breaks no property.")?;
@@ -254,10 +261,15 @@ impl Explored {
 
     fn searched(&self) -> String {
         let report = &self.report;
+        let about = if report.is_about { "about " } else { "" };
+        let depth = match self.depth_first {
+            true => format!("depth first to depth {}", report.depth),
+            false => format!("depth {}", report.depth),
+        };
         [
-            several(report.states, "state"),
-            several(report.transitions, "transition"),
-            format!("depth {}", report.depth),
+            format!("{about}{}", several(report.states, "state")),
+            format!("{about}{}", several(report.transitions, "transition")),
+            depth,
             several(report.ends, "end"),
         ]
         .join(", ")
@@ -312,6 +324,7 @@ impl Explored {
                 let schedule = Schedule::untimed(
                     &scenario.program,
                     &self.kernel.to_string(),
+                    arguments.allow_deadlock,
                     &counterexample.schedule,
                 );
                 json!({
@@ -320,6 +333,8 @@ impl Explored {
                         "message": counterexample.violation.to_string(),
                     },
                     "schedule": schedule.steps,
+                    "is_shortest": counterexample.cycle.is_none()
+                        && counterexample.not_shortest.is_none(),
                     "cycle": counterexample.cycle,
                     "point_of_no_return": counterexample.point_of_no_return,
                     "trace": shown.map(|shown| &shown.trace.events),
@@ -339,6 +354,8 @@ impl Explored {
             "verdict": self.word(),
             "states": report.states,
             "transitions": report.transitions,
+            "counts_are": if report.is_about { "about" } else { "exact" },
+            "search": if self.depth_first { "depth-first" } else { "breadth-first" },
             "depth": report.depth,
             "ends": report.ends,
             "seconds": self.seconds(),
