@@ -30,12 +30,17 @@ pub enum CheckpointError {
     Damaged(String),
     /// It is one of another search.
     Other(&'static str),
+    /// A search that keeps a few bits of each state cannot be kept for later.
+    Bits,
 }
 
 impl fmt::Display for CheckpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => write!(f, "{error}"),
+            Self::Bits => f.write_str(
+                "a search that keeps only bits of its states cannot be kept: use compact storage",
+            ),
             Self::Damaged(why) => write!(f, "this is no checkpoint, or it is damaged: {why}"),
             Self::Other(what) => write!(
                 f,
@@ -163,7 +168,7 @@ impl Label<'_> {
             return Err(CheckpointError::Other("profile"));
         }
         if header.options != self.options {
-            return Err(CheckpointError::Other("storage or reductions"));
+            return Err(CheckpointError::Other("order, storage or reductions"));
         }
         let mut store = Store::new(self.program, first);
         let Parts {

@@ -223,7 +223,7 @@ impl<'a> Search<'a> {
     ) -> Result<(), CheckpointError> {
         let visited: Vec<_> = match &self.space.visited {
             Visited::Exact(table) | Visited::Compact(table) => table.words().collect(),
-            Visited::Bitstate(_) => return Err(CheckpointError::Other("storage")),
+            Visited::Bitstate(_) => return Err(CheckpointError::Bits),
         };
         let rest: Vec<_> = lock(&self.space.rest)
             .all()
