@@ -5,9 +5,9 @@ use crate::study::{Estimate, Interval, StudyError, Warning};
 use serde_json::{Map, Number, Value, json};
 
 /// The parts of the requests for which the curve of latencies has a value: four steps for each nine.
-pub const CURVE: [f64; 17] = [
-    0.0, 0.4377, 0.6838, 0.8222, 0.9, 0.94377, 0.96838, 0.98222, 0.99, 0.994377, 0.996838,
-    0.998222, 0.999, 0.9994377, 0.9996838, 0.9998222, 0.9999,
+pub const CURVE: [f64; 16] = [
+    0.5, 0.6838, 0.8222, 0.9, 0.94377, 0.96838, 0.98222, 0.99, 0.994377, 0.996838, 0.998222, 0.999,
+    0.9994377, 0.9996838, 0.9998222, 0.9999,
 ];
 /// A value of the curve needs so many requests above it.
 const ABOVE: f64 = 10.0;
