@@ -26,13 +26,13 @@ use iocp_scenarios::matrix::{
 use iocp_scenarios::questions;
 use iocp_scheduler::{
     expect::FACTS,
-    grammar::{CALLS, STEPS},
+    grammar::{CALLS, LAWS, STEPS},
     program::{MOST_NESTING, MOST_OPS, MOST_THREADS},
     strategy::Schedule,
     workload::{
-        CounterDeclaration, EventDeclaration, Expectation, FileDeclaration, Machine,
-        MutexDeclaration, PortDeclaration, ProcessDeclaration, SemaphoreDeclaration, Step, Test,
-        ThreadDeclaration, Workload,
+        CounterDeclaration, EventDeclaration, Expectation, FileDeclaration, LawDeclaration,
+        Machine, MutexDeclaration, PortDeclaration, ProcessDeclaration, SemaphoreDeclaration, Step,
+        Test, ThreadDeclaration, Workload,
     },
 };
 use iocp_traces::{Change, Header};
@@ -471,6 +471,7 @@ fn every_key_of_a_scenario_is_in_the_book() {
     keys.extend(keys_of::<ThreadDeclaration>());
     keys.extend(keys_of::<Step>());
     keys.extend(keys_of::<Test>());
+    keys.extend(keys_of::<LawDeclaration>());
     keys.extend(keys_of::<Expectation>());
     assert_documented(page_name, keys);
     for (subject, facts) in FACTS {
@@ -479,6 +480,10 @@ fn every_key_of_a_scenario_is_in_the_book() {
     for (name, required, optional) in STEPS {
         assert_documented(page_name, required.iter().chain(*optional).chain([name]));
     }
+    assert_documented(
+        page_name,
+        LAWS.iter().map(|(name, ..)| format!("\"{name}\"")),
+    );
 }
 
 /// The table of calls is made from the grammar, and the page explains each key in it.

@@ -13,11 +13,12 @@
 //!
 //! A packet that a thread with no packet in hand inserts begins a *request*; a packet that it
 //! inserts while it handles one of a request belongs to the same. A thread handles a packet from the
-//! moment at which it gets it until its next dequeue, or its end; for a thread
-//! [`outside`](crate::workload::ThreadDeclaration::outside) the packet is done the moment it gets
-//! it. A request is over when none of its packets is queued or handled. Of several packets of a
-//! batch, the first insert belongs to the first packet's request, the second to the second's, and so
-//! on round.
+//! moment at which it gets it until its next dequeue, or its end. A client has its answer: a thread
+//! [`outside`](crate::workload::ThreadDeclaration::outside) that gets a packet of a request which it,
+//! or another copy of it, began, does not handle it. (A device outside, which did not begin it, does:
+//! what it inserts next is the same request, on its way back.) A request is over when none of its
+//! packets is queued or handled. Of several packets of a batch, the first insert belongs to the first
+//! packet's request, the second to the second's, and so on round.
 //!
 //! # Random numbers
 //!
