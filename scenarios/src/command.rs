@@ -225,7 +225,7 @@ fn find_scenario(argument: &str) -> Result<Scenario> {
     }
     let bytes = read_at_most(&path, file::MOST_BYTES as u64 + 1)?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    Ok(file::parse_bytes(argument, &bytes, &mut |name| {
+    Ok(file::parse_bytes_with(argument, &bytes, &mut |name| {
         values_file(folder, name)
     })?)
 }

@@ -65,8 +65,12 @@ impl Scenario {
 /// # Errors
 /// The first thing that is wrong, and where.
 pub fn parse(name: &str, text: &str) -> Result<Scenario, ScenarioError> {
-    let mut nobody = |_: &str| Err("this scenario is not a file, and nothing is beside it".into());
-    parse_with(name, text, &mut nobody)
+    parse_with(name, text, &mut nothing_beside)
+}
+
+/// For a scenario that is no file.
+fn nothing_beside(_: &str) -> Result<String, String> {
+    Err("this scenario is not read from a file, so nothing is beside it".into())
 }
 
 /// Reads a scenario that may name files with the values of its laws; `read` gives their text.
@@ -96,8 +100,16 @@ pub fn parse_with(
 /// Reads a scenario from the bytes of a file.
 ///
 /// # Errors
+/// As [`parse`]; and if the bytes are not UTF-8.
+pub fn parse_bytes(name: &str, bytes: &[u8]) -> Result<Scenario, ScenarioError> {
+    parse_bytes_with(name, bytes, &mut nothing_beside)
+}
+
+/// Reads a scenario from the bytes of a file, as [`parse_with`].
+///
+/// # Errors
 /// As [`parse_with`]; and if the bytes are not UTF-8.
-pub fn parse_bytes(
+pub fn parse_bytes_with(
     name: &str,
     bytes: &[u8],
     read: &mut Reader<'_>,

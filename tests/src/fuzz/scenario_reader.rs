@@ -6,7 +6,7 @@ use iocp_model::{
 };
 use iocp_scenarios::{
     catalogue,
-    file::{parse, parse_bytes, to_toml},
+    file::{parse, parse_bytes_with, to_toml},
     generate::{self, Shape},
 };
 use iocp_scheduler::{
@@ -24,7 +24,7 @@ const MOST_STEPS: u64 = 300;
 pub fn run(bytes: &[u8]) {
     // Whatever files it names have the same bytes.
     let mut read = |_: &str| Ok(String::from_utf8_lossy(bytes).into_owned());
-    let scenario = match parse_bytes("a.toml", bytes, &mut read) {
+    let scenario = match parse_bytes_with("a.toml", bytes, &mut read) {
         Ok(scenario) => scenario,
         Err(error) => {
             assert!(error.to_string().starts_with(error.file()), "{error}");
