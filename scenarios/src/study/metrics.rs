@@ -6,7 +6,7 @@ use iocp_scheduler::simulate::Replication;
 
 /// The metrics beside the percentiles, with what they are. Those of the last group are of the port at which most
 /// threads take packets.
-pub const METRICS: [(&str, &str); 20] = [
+pub const METRICS: [(&str, &str); 22] = [
     ("latency.mean", "from a request's first packet to its end"),
     ("latency.max", "of the slowest request of a replication"),
     (
@@ -45,6 +45,14 @@ pub const METRICS: [(&str, &str); 20] = [
     ),
     ("above_limit", "the share of the time with more"),
     ("waiters.mean", "threads that wait at the port"),
+    (
+        "short_of_threads",
+        "the share of the time in which packets wait and no thread does",
+    ),
+    (
+        "held_by_limit",
+        "the share of the time in which packets wait, and threads that the limit keeps waiting",
+    ),
 ];
 
 /// The values of a replication, by name. `port` is that at which most threads take packets, if there
@@ -92,6 +100,8 @@ pub(super) fn values(replication: &Replication, port: Option<&str>) -> Vec<(Stri
         of_port("at_limit", statistics.at_limit);
         of_port("above_limit", statistics.above_limit);
         of_port("waiters.mean", statistics.waiters_mean);
+        of_port("short_of_threads", statistics.short_of_threads);
+        of_port("held_by_limit", statistics.held_by_limit);
     }
     for (at, used) in replication.processors.iter().enumerate() {
         values.push((format!("processor.{at}"), *used));

@@ -140,6 +140,11 @@ pub struct PortStatistics {
     pub at_limit: f64,
     /// The mean number of threads that wait in a dequeue.
     pub waiters_mean: f64,
+    /// The share of time in which packets wait and no thread waits for one: all have work, or are
+    /// blocked.
+    pub short_of_threads: f64,
+    /// The share of time in which packets wait and threads do, too: the limit keeps them apart.
+    pub held_by_limit: f64,
     /// How many packets went to a thread that was blocked.
     pub hand_offs: u64,
     /// How many packets a running thread took from the queue.
@@ -203,6 +208,8 @@ pub(super) struct PortBook {
     areas: [u128; 3],
     above_ns: u64,
     at_ns: u64,
+    short_ns: u64,
+    held_ns: u64,
     most_depth: u32,
     most_active: u32,
     pub(super) hand_offs: u64,
@@ -244,6 +251,11 @@ impl PortBook {
         } else if self.active == self.limit && self.limit > 0 {
             self.at_ns += ns;
         }
+        match (self.depth, self.waiters) {
+            (0, _) => {}
+            (_, 0) => self.short_ns += ns,
+            _ => self.held_ns += ns,
+        }
     }
 
     /// Counting begins here.
@@ -251,6 +263,7 @@ impl PortBook {
         self.since_ns = now_ns;
         self.areas = [0; 3];
         (self.above_ns, self.at_ns) = (0, 0);
+        (self.short_ns, self.held_ns) = (0, 0);
         (self.most_depth, self.most_active) = (self.depth, self.active);
         (self.hand_offs, self.taken_at_once) = (0, 0);
     }
@@ -276,6 +289,8 @@ impl PortBook {
             above_limit: self.above_ns as f64 / over,
             at_limit: self.at_ns as f64 / over,
             waiters_mean: waiters,
+            short_of_threads: self.short_ns as f64 / over,
+            held_by_limit: self.held_ns as f64 / over,
             hand_offs: self.hand_offs,
             taken_at_once: self.taken_at_once,
         }
