@@ -72,8 +72,14 @@ macro_rules! catalogue {
 }
 
 catalogue! { ENDLESS: "endless/"
+    "chat-fan-out"
+    "cpu-bound-service"
+    "database-web-server"
+    "echo-server"
+    "file-server"
     "mm4"
     "mm4-blocking"
+    "proxy"
 }
 
 catalogue! { ENTRIES: ""
