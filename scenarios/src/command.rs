@@ -3,6 +3,7 @@
 //! Each subcommand is a file. What they share is here: the exit codes, how a scenario is found,
 //! how results are written.
 
+mod advise;
 mod answers;
 mod check;
 mod distinguish;
@@ -118,6 +119,8 @@ enum Command {
     Sweep(sweep::Arguments),
     /// Put the shards of a sweep together.
     Merge(merge::Arguments),
+    /// Find the smallest limit and pool of threads that meet objectives, and say what limits them.
+    Advise(advise::Arguments),
     /// Check recordings against the model; without files, all that are shipped.
     Check(check::Arguments),
     /// Find the smallest workload and schedule that tell two kernels apart.
@@ -168,6 +171,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Merge(arguments) => merge::run(&arguments),
+        Command::Advise(arguments) => advise::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Distinguish(arguments) => distinguish::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),

@@ -17,6 +17,7 @@
 //! | [`roles`] | who plays which part: the server's port, its workers, who sends requests |
 //! | [`study`] | how a scenario behaves under load, how sure that is, and what theory says |
 //! | [`sweep`] | a scenario under many settings: plans, points, results |
+//! | [`advise`] | the smallest pool that meets objectives, and how sure that is |
 //! | [`shrink`] | a smaller workload with the same failure |
 //! | [`verify`] | does an implementation do what the model says? |
 //! | [`drive`] | the model as a service for other programs |
@@ -24,6 +25,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod advise;
 pub mod catalogue;
 #[cfg(feature = "command")]
 pub mod command;

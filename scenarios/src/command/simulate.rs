@@ -3,9 +3,9 @@
 //! Here are the arguments and the way through them. `replications` runs on several threads, `watch`
 //! says how far it is, `report` shows what came out.
 
-mod replications;
+pub(super) mod replications;
 mod report;
-mod watch;
+pub(super) mod watch;
 
 use super::{Exit, Format, Kernels, Problem, Result, find_scenario, print_json, quoted};
 use crate::{
@@ -159,7 +159,7 @@ pub(super) fn run(arguments: &Arguments) -> Result {
 }
 
 /// The scenario's program with these settings.
-fn changed(scenario: &Scenario, settings: &[Setting]) -> Result<Program> {
+pub(super) fn changed(scenario: &Scenario, settings: &[Setting]) -> Result<Program> {
     if settings.is_empty() {
         return Ok(scenario.program.clone());
     }

@@ -18,7 +18,7 @@ use std::{
 type Outcome = Result<Replication, SimulateError>;
 
 /// Runs them all, on at most so many threads, and gives them back in their order.
-pub(super) fn run(
+pub(in crate::command) fn run(
     program: &Program,
     semantics: Semantics,
     settings: &[Settings],

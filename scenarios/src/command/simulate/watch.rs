@@ -15,7 +15,7 @@ use std::{
 const ELSEWHERE: Duration = Duration::from_secs(30);
 
 /// Tells how far it is.
-pub(super) struct Watch {
+pub(in crate::command) struct Watch {
     quiet: bool,
     name: String,
     asked: f64,
@@ -31,7 +31,7 @@ struct Now {
 }
 
 impl Watch {
-    pub(super) fn new(quiet: bool, precision: &Precision, name: &str) -> Self {
+    pub(in crate::command) fn new(quiet: bool, precision: &Precision, name: &str) -> Self {
         let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             // The template is ours, and it is one.
@@ -55,7 +55,7 @@ impl Watch {
     }
 
     /// A round of replications begins or is over.
-    pub(super) fn round(&self, progress: &Progress) {
+    pub(in crate::command) fn round(&self, progress: &Progress) {
         let round = match progress.done {
             0 => "looks for the end of the beginning".to_owned(),
             done => format!(
@@ -65,15 +65,20 @@ impl Watch {
                 progress.needed
             ),
         };
+        self.says(round);
+    }
+
+    /// It does this now.
+    pub(in crate::command) fn says(&self, what: String) {
         self.now
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .round = round;
+            .round = what;
         self.tell();
     }
 
     /// A replication is done. Any thread may say so.
-    pub(super) fn one_more(&self) {
+    pub(in crate::command) fn one_more(&self) {
         self.done.fetch_add(1, Ordering::Relaxed);
         self.tell();
     }
@@ -96,7 +101,7 @@ impl Watch {
     }
 
     /// It is over.
-    pub(super) fn end(&self) {
+    pub(in crate::command) fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -1,0 +1,190 @@
+//! What can go wrong in some schedule, however rare: the explorer on a small version.
+
+use super::{
+    AdviseError,
+    small::{Arrivals, Small, small},
+    trial::Pool,
+};
+use iocp_model::Kernel;
+use iocp_scheduler::{
+    Program, Workload,
+    explore::{Options, Report, Verdict, explore},
+};
+
+/// The most states of one question.
+const MOST_STATES: u64 = 100_000;
+/// The most workers of the small version; with fewer, if that has too many states.
+const WORKERS: [u32; 2] = [3, 2];
+
+/// What can go wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hazard {
+    /// A thread has work and waits for ever.
+    Deadlock,
+    /// Nobody takes a packet.
+    Packet,
+    /// A thread waits at the port for ever, while others are served.
+    Starvation,
+}
+
+impl Hazard {
+    /// In a word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Deadlock => "deadlock",
+            Self::Packet => "packet",
+            Self::Starvation => "starvation",
+        }
+    }
+}
+
+/// What was asked of the explorer, and what it found.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Risk {
+    /// What was asked for.
+    pub kind: Hazard,
+    /// What it found.
+    pub found: Finding,
+    /// The same in a sentence.
+    pub says: String,
+    /// How the small version was made.
+    pub small: Vec<String>,
+    /// The small version itself, with what was asked of it.
+    pub scenario: Workload,
+}
+
+/// What the explorer found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Finding {
+    /// It can happen: in a schedule of so many steps, and in no shorter one.
+    Happens {
+        /// The steps.
+        steps: usize,
+    },
+    /// It cannot: so many states were searched, and there are no more.
+    Never {
+        /// The states.
+        states: u64,
+    },
+    /// There are more states than were searched.
+    Unknown {
+        /// The states.
+        states: u64,
+    },
+}
+
+/// Asks for a deadlock, for a packet that nobody takes, and for a thread that starves.
+pub(super) fn of(
+    workload: &Workload,
+    pool: Pool,
+    kernel: Kernel,
+) -> Result<Vec<Risk>, AdviseError> {
+    let questions: [(Hazard, Arrivals, fn(&Small) -> Workload); 3] = [
+        (Hazard::Deadlock, Arrivals::AFew, |small| {
+            small.workload.clone()
+        }),
+        (Hazard::Packet, Arrivals::AFew, Small::all_taken),
+        (Hazard::Starvation, Arrivals::OneByOne, Small::all_served),
+    ];
+    questions
+        .into_iter()
+        .map(|(kind, arrivals, asked)| risk(kind, workload, pool, kernel, arrivals, asked))
+        .collect()
+}
+
+fn risk(
+    kind: Hazard,
+    workload: &Workload,
+    pool: Pool,
+    kernel: Kernel,
+    arrivals: Arrivals,
+    asked: fn(&Small) -> Workload,
+) -> Result<Risk, AdviseError> {
+    let mut last = None;
+    for workers in WORKERS {
+        let small = small(workload, pool, workers, arrivals);
+        let scenario = asked(&small);
+        let (found, what) = ask(kind, &scenario, kernel)?;
+        let is_known = !matches!(found, Finding::Unknown { .. });
+        last = Some(Risk {
+            kind,
+            found,
+            says: says(kind, found, &what),
+            small: small.changes,
+            scenario,
+        });
+        if is_known {
+            break;
+        }
+    }
+    last.ok_or_else(|| AdviseError::bad("there is no small version."))
+}
+
+/// What was found, and the explorer's sentence.
+fn ask(
+    kind: Hazard,
+    scenario: &Workload,
+    kernel: Kernel,
+) -> Result<(Finding, String), AdviseError> {
+    let program = Program::compile(scenario)
+        .map_err(|error| AdviseError::bad(format!("the small version cannot be: {error}")))?;
+    let options = Options {
+        most_states: MOST_STATES,
+        memory: 1 << 30,
+        digest: false,
+        deadlocks: kind == Hazard::Deadlock,
+        ..Options::default()
+    };
+    let Report {
+        verdict, states, ..
+    } = explore(&program, kernel, &options, &|_| true).map_err(|error| {
+        AdviseError::bad(format!("the small version cannot be explored: {error:?}"))
+    })?;
+    Ok(match verdict {
+        Verdict::Holds => (Finding::Never { states }, String::new()),
+        Verdict::Violated(counterexample) => (
+            Finding::Happens {
+                steps: counterexample.schedule.len(),
+            },
+            counterexample.violation.to_string(),
+        ),
+        Verdict::Unknown(_) => (Finding::Unknown { states }, String::new()),
+    })
+}
+
+fn says(kind: Hazard, found: Finding, what: &str) -> String {
+    let what = what.split_once("]: ").map_or(what, |(_, what)| what);
+    let what = what.trim_end_matches('.');
+    match (found, kind) {
+        (Finding::Happens { steps }, Hazard::Deadlock) => format!(
+            "Deadlock: after {steps} steps {what}. More threads make that rarer, not impossible."
+        ),
+        (Finding::Happens { steps }, Hazard::Packet) => {
+            format!("A packet is left: after {steps} steps nothing more happens, and {what}.")
+        }
+        (Finding::Happens { steps }, Hazard::Starvation) => format!(
+            "Starvation: {what}; {steps} steps show it. Who waited last is served first, so under little \
+             load the thread at the bottom gets nothing. No packet suffers, but do not count on every \
+             thread having its turn."
+        ),
+        (Finding::Never { states }, Hazard::Deadlock) => {
+            format!(
+                "No deadlock: in none of {states} states does a thread with work wait for ever."
+            )
+        }
+        (Finding::Never { states }, Hazard::Packet) => {
+            format!("No packet is left behind, in any of {states} states.")
+        }
+        (Finding::Never { states }, Hazard::Starvation) => {
+            format!("No thread starves: in {states} states each that waits is served in the end.")
+        }
+        (Finding::Unknown { states }, kind) => format!(
+            "Not known whether there is {}: there are more than {states} states.",
+            match kind {
+                Hazard::Deadlock => "a deadlock",
+                Hazard::Packet => "a packet that is left behind",
+                Hazard::Starvation => "a thread that starves",
+            }
+        ),
+    }
+}
