@@ -248,7 +248,7 @@ fn of_bench(
     let of = of.cloned().unwrap_or_else(|| defaults[0].1.clone());
     let reasons = reasons::of(&of, &with_pool(workload, of.pool)?);
     let holds = load::holds(bench, workload, of.pool, of.meets())?;
-    let risks = risks::of(workload, of.pool, question.kernel)?;
+    let risks = risks::of(workload, of.pool, question.kernel);
     let why_not = match &found.smallest {
         Some(_) => None,
         None => of

@@ -1,14 +1,14 @@
 //! What can go wrong in some schedule, however rare: the explorer on a small version.
 
 use super::{
-    AdviseError,
     small::{Arrivals, Small, small},
     trial::Pool,
 };
 use iocp_model::Kernel;
 use iocp_scheduler::{
     Program, Workload,
-    explore::{Options, Report, Verdict, explore},
+    explore::{Options, Verdict, explore},
+    run::RunError,
 };
 
 /// The most states of one question.
@@ -34,6 +34,14 @@ impl Hazard {
             Self::Deadlock => "deadlock",
             Self::Packet => "packet",
             Self::Starvation => "starvation",
+        }
+    }
+
+    const fn phrase(self) -> &'static str {
+        match self {
+            Self::Deadlock => "a deadlock",
+            Self::Packet => "a packet that is left behind",
+            Self::Starvation => "a thread that starves",
         }
     }
 }
@@ -74,11 +82,7 @@ pub enum Finding {
 }
 
 /// Asks for a deadlock, for a packet that nobody takes, and for a thread that starves.
-pub(super) fn of(
-    workload: &Workload,
-    pool: Pool,
-    kernel: Kernel,
-) -> Result<Vec<Risk>, AdviseError> {
+pub(super) fn of(workload: &Workload, pool: Pool, kernel: Kernel) -> Vec<Risk> {
     let questions: [(Hazard, Arrivals, fn(&Small) -> Workload); 3] = [
         (Hazard::Deadlock, Arrivals::AFew, |small| {
             small.workload.clone()
@@ -99,35 +103,38 @@ fn risk(
     kernel: Kernel,
     arrivals: Arrivals,
     asked: fn(&Small) -> Workload,
-) -> Result<Risk, AdviseError> {
-    let mut last = None;
-    for workers in WORKERS {
-        let small = small(workload, pool, workers, arrivals);
+) -> Risk {
+    let mut workers = WORKERS.into_iter().peekable();
+    loop {
+        let most = workers.next().unwrap_or(1);
+        let small = small(workload, pool, most, arrivals);
         let scenario = asked(&small);
-        let (found, what) = ask(kind, &scenario, kernel)?;
-        let is_known = !matches!(found, Finding::Unknown { .. });
-        last = Some(Risk {
-            kind,
-            found,
-            says: says(kind, found, &what),
-            small: small.changes,
-            scenario,
-        });
-        if is_known {
-            break;
+        let (found, says) = match ask(kind, &scenario, kernel) {
+            Ok((found, what)) => (found, says(kind, found, &what)),
+            Err(why) => (
+                Finding::Unknown { states: 0 },
+                format!("Not known whether there is {}: {why}.", kind.phrase()),
+            ),
+        };
+        if workers.peek().is_none() || !matches!(found, Finding::Unknown { .. }) {
+            return Risk {
+                kind,
+                found,
+                says,
+                small: small.changes,
+                scenario,
+            };
         }
     }
-    last.ok_or_else(|| AdviseError::bad("there is no small version."))
 }
 
 /// What was found, and the explorer's sentence.
-fn ask(
-    kind: Hazard,
-    scenario: &Workload,
-    kernel: Kernel,
-) -> Result<(Finding, String), AdviseError> {
+///
+/// # Errors
+/// A clause that says why nothing can be found.
+fn ask(kind: Hazard, scenario: &Workload, kernel: Kernel) -> Result<(Finding, String), String> {
     let program = Program::compile(scenario)
-        .map_err(|error| AdviseError::bad(format!("the small version cannot be: {error}")))?;
+        .map_err(|error| format!("the small version cannot be: {error}"))?;
     let options = Options {
         most_states: MOST_STATES,
         memory: 1 << 30,
@@ -135,12 +142,12 @@ fn ask(
         deadlocks: kind == Hazard::Deadlock,
         ..Options::default()
     };
-    let Report {
-        verdict, states, ..
-    } = explore(&program, kernel, &options, &|_| true).map_err(|error| {
-        AdviseError::bad(format!("the small version cannot be explored: {error:?}"))
+    let report = explore(&program, kernel, &options, &|_| true).map_err(|error| {
+        let error = RunError::of_step(&program, error);
+        format!("the small version cannot be explored: {error}")
     })?;
-    Ok(match verdict {
+    let states = report.states;
+    Ok(match report.verdict {
         Verdict::Holds => (Finding::Never { states }, String::new()),
         Verdict::Violated(counterexample) => (
             Finding::Happens {
@@ -180,11 +187,7 @@ fn says(kind: Hazard, found: Finding, what: &str) -> String {
         }
         (Finding::Unknown { states }, kind) => format!(
             "Not known whether there is {}: there are more than {states} states.",
-            match kind {
-                Hazard::Deadlock => "a deadlock",
-                Hazard::Packet => "a packet that is left behind",
-                Hazard::Starvation => "a thread that starves",
-            }
+            kind.phrase()
         ),
     }
 }

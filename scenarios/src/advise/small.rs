@@ -5,7 +5,7 @@ use super::trial::Pool;
 use crate::roles::{Roles, brings, copies};
 use iocp_scheduler::{
     Workload,
-    workload::{Duration, Expectation, OneOrMore, Step, ThreadDeclaration, Time, Times},
+    workload::{Duration, Expectation, OneOrMore, Step, ThreadDeclaration, Time, Times, When},
 };
 
 /// The most turns of a loop, the most threads that are no workers, the most packets at once.
@@ -145,6 +145,7 @@ impl Small {
         self.expecting(self.workers.iter().map(|worker| Expectation {
             thread: Some(worker.clone()),
             served: Some(true),
+            when: Some(When::Eventually),
             ..Expectation::default()
         }))
     }

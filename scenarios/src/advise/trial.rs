@@ -16,9 +16,11 @@ use std::collections::BTreeMap;
 
 /// How many replications there are at each look.
 const LOOKS: [u32; 4] = [4, 8, 16, 32];
-/// A request that takes more steps of the model than this, on the mean, is one of a server that
-/// stands still while clients go on sending.
+/// How many steps of the model a request may take on the mean, before it is known how many it takes.
 const STEPS_A_REQUEST: u64 = 500;
+/// A request takes about as many steps with every pool. With so many times as many the server stands
+/// still while clients go on sending.
+const MORE_STEPS: u64 = 4;
 
 /// How many threads take packets, and the limit of their port.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -81,6 +83,8 @@ pub(super) struct Bench<'q, 'r> {
     pub(super) simulated: u64,
     /// Settings that were tried.
     pub(super) tried: usize,
+    /// The most steps that a request has taken on the mean, where all was well.
+    steps: Option<u64>,
     /// What came of the pools, under the load that the scenario has.
     known: BTreeMap<Pool, Trial>,
 }
@@ -97,6 +101,7 @@ impl<'q, 'r> Bench<'q, 'r> {
             tell,
             simulated: 0,
             tried: 0,
+            steps: None,
             known: BTreeMap::new(),
         }
     }
@@ -137,6 +142,9 @@ impl<'q, 'r> Bench<'q, 'r> {
         let mut trial = None;
         self.tried += 1;
         let spent = self.simulated;
+        let steps = self
+            .steps
+            .map_or(STEPS_A_REQUEST, |steps| MORE_STEPS * steps);
         for replications in looks() {
             (self.tell)(&format!(
                 "{} threads, limit {}: {replications} replications; {} requests simulated",
@@ -158,7 +166,7 @@ impl<'q, 'r> Bench<'q, 'r> {
                 least: replications,
                 most: replications,
                 seed: question.seed,
-                most_steps: question.requests.saturating_mul(STEPS_A_REQUEST),
+                most_steps: question.requests.saturating_mul(steps),
             };
             let run = &mut self.run;
             // What was simulated for an earlier look is not simulated again.
@@ -186,7 +194,13 @@ impl<'q, 'r> Bench<'q, 'r> {
             let made = kept.iter();
             self.simulated = spent + made.map(|(s, it)| s.skip + it.requests).sum::<u64>();
             let now = match estimated {
-                Ok(estimate) => judged(pool, estimate, question),
+                Ok(estimate) => {
+                    let each = kept
+                        .iter()
+                        .map(|(s, it)| it.steps.div_ceil(s.skip + it.requests));
+                    self.steps = self.steps.max(each.max());
+                    judged(pool, estimate, question)
+                }
                 // The server stands still.
                 Err(error @ (StudyError::OutOfSteps { .. } | StudyError::NoRequests)) => Trial {
                     pool,
