@@ -24,17 +24,14 @@ pub use risks::{Finding, Hazard, Risk};
 pub use trial::{Pool, Trial};
 pub use unit::Unit;
 
-use crate::{
-    roles::{Roles, copies},
-    study::StudyError,
-};
+use crate::study::StudyError;
 use iocp_model::Kernel;
 use iocp_scheduler::{
     Program, Workload,
     simulate::{Replication, Settings, SimulateError},
 };
 use std::{fmt, ops::RangeInclusive};
-use trial::{Bench, with_pool};
+use trial::{Bench, Knobs};
 
 /// What is asked.
 #[derive(Clone, PartialEq, Debug)]
@@ -211,9 +208,9 @@ pub fn advise<'r>(
             "there is no objective; say one with --slo.",
         ));
     }
-    let now = now(workload)?;
-    let mut bench = Bench::new(question, run, tell);
-    match of_bench(&mut bench, workload, now) {
+    let knobs = Knobs::of(workload)?;
+    let mut bench = Bench::new(question, knobs, run, tell);
+    match of_bench(&mut bench, workload) {
         Err(AdviseError::Budget {
             simulated, tried, ..
         }) => {
@@ -228,13 +225,10 @@ pub fn advise<'r>(
     }
 }
 
-fn of_bench(
-    bench: &mut Bench<'_, '_>,
-    workload: &Workload,
-    now: Pool,
-) -> Result<Advice, AdviseError> {
+fn of_bench(bench: &mut Bench<'_, '_>, workload: &Workload) -> Result<Advice, AdviseError> {
     let question = bench.question;
-    let program = with_pool(workload, now)?;
+    let now = bench.knobs.now;
+    let program = bench.with_pool(workload, now)?;
     // What it has now comes first: if it cannot be simulated, that is told at once.
     let mut defaults = vec![(
         "the scenario as it is".to_owned(),
@@ -246,7 +240,7 @@ fn of_bench(
     }
     let of = found.smallest.as_ref().or(found.best.as_ref());
     let of = of.cloned().unwrap_or_else(|| defaults[0].1.clone());
-    let reasons = reasons::of(&of, &with_pool(workload, of.pool)?);
+    let reasons = reasons::of(&of, &bench.with_pool(workload, of.pool)?, workload);
     let holds = load::holds(bench, workload, of.pool, of.meets())?;
     let risks = risks::of(workload, of.pool, question.kernel);
     let why_not = match &found.smallest {
@@ -268,31 +262,6 @@ fn of_bench(
         tried: bench.tried,
         simulated: bench.simulated,
     })
-}
-
-/// The pool that the scenario has.
-fn now(workload: &Workload) -> Result<Pool, AdviseError> {
-    let program = Program::compile(workload).map_err(AdviseError::bad)?;
-    let roles = Roles::of(workload);
-    let threads = roles.workers.iter().map(|worker| copies(worker)).sum();
-    let port = workload
-        .ports
-        .iter()
-        .find(|port| Some(port.name.as_str()) == roles.port);
-    let limit = port.map_or(0, |port| port.concurrency);
-    let pool = Pool {
-        threads,
-        limit: match limit {
-            0 => program.processors().into(),
-            limit => limit,
-        },
-    };
-    // Says why, if it is not clear what limit and threads are.
-    let asked = Pool {
-        threads: threads.max(1),
-        ..pool
-    };
-    with_pool(workload, asked).map(|_| asked)
 }
 
 /// What servers commonly have: a name, and the pool on so many processors.

@@ -104,17 +104,8 @@ pub(super) fn holds(
         if is_known || next > now * MOST || next < now / MOST || missed - met <= NEAR * met {
             break;
         }
-        let settings = [
-            load.setting(next),
-            Setting {
-                key: "threads".into(),
-                value: pool.threads.to_string(),
-            },
-            Setting {
-                key: "limit".into(),
-                value: pool.limit.to_string(),
-            },
-        ];
+        let mut settings = vec![load.setting(next)];
+        settings.extend(bench.knobs.settings(pool));
         // There may be no more threads, and a gap between requests no shorter than a nanosecond.
         let Ok(program) = changed(workload, &settings) else {
             break;
@@ -128,7 +119,7 @@ pub(super) fn holds(
         }
     }
     let because = broken.and_then(|(trial, program)| {
-        let reasons = reasons::of(&trial, &program);
+        let reasons = reasons::of(&trial, &program, workload);
         reasons::first(&reasons).map(|reason| reason.says.clone())
     });
     Ok(Ok(Holds {

@@ -96,7 +96,7 @@ impl FromStr for Objective {
     /// let objective: Objective = "p99<20ms".parse()?;
     /// assert_eq!((objective.metric.as_str(), objective.bound), ("latency.p99", 0.02));
     /// let bad = |text: &str| text.parse::<Objective>().unwrap_err();
-    /// assert!(bad("p98<20ms").contains("Did you mean \"p99\"?"));
+    /// assert!(bad("p98<20ms").contains("Did you mean \"p90\"?"));
     /// assert!(bad("p99<20").contains("with its unit"));
     /// # Ok::<(), String>(())
     /// ```

@@ -23,8 +23,8 @@ const MUCH: f64 = 0.9;
 /// A share of the time that is worth a word.
 const SOME: f64 = 0.02;
 
-/// All of them, for a pool that was tried.
-pub(super) fn of(trial: &Trial, program: &Program) -> Vec<Reason> {
+/// All of them, for a pool that was tried; the workload is the scenario as it is.
+pub(super) fn of(trial: &Trial, program: &Program, workload: &Workload) -> Vec<Reason> {
     if trial.metrics.is_empty() {
         return Vec::new();
     }
@@ -34,7 +34,7 @@ pub(super) fn of(trial: &Trial, program: &Program) -> Vec<Reason> {
         limit(trial),
         queue(trial),
     ];
-    reasons.extend(locks(trial, &program.workload));
+    reasons.extend(locks(trial, workload));
     reasons
 }
 
@@ -81,20 +81,26 @@ fn threads(trial: &Trial) -> Reason {
     let threads = trial.pool.threads;
     let blocked = trial.mean("blocked.mean");
     let waiting = trial.mean("waiters.mean");
-    let all = match threads {
-        1 => "the one thread has".to_owned(),
-        threads => format!("all {threads} threads have"),
+    let rest = format!(
+        "On the mean {} of them wait for a packet, and {} threads are blocked elsewhere.",
+        count(waiting),
+        count(blocked)
+    );
+    let says = match (threads, short < 0.0005) {
+        (1, _) => format!(
+            "In {} of the time packets wait because the one thread has one already. {rest}",
+            share(short)
+        ),
+        (_, true) => format!("Of {threads} threads one is hardly ever missing. {rest}"),
+        _ => format!(
+            "In {} of the time packets wait because all {threads} threads have one already. {rest}",
+            share(short)
+        ),
     };
     Reason {
         kind: "threads",
         share: short,
-        says: format!(
-            "In {} of the time packets wait because {all} one already. On the mean {} of them wait \
-             for a packet, and {} threads are blocked elsewhere.",
-            share(short),
-            count(waiting),
-            count(blocked)
-        ),
+        says,
     }
 }
 
@@ -110,16 +116,23 @@ fn limit(trial: &Trial) -> Reason {
             share(above)
         ),
     };
-    Reason {
-        kind: "limit",
-        share: held,
-        says: format!(
+    let says = match held < 0.0005 {
+        true => format!(
+            "The limit of {} hardly ever keeps a thread from a packet.{above}",
+            trial.pool.limit
+        ),
+        false => format!(
             "In {} of the time packets and threads wait side by side, because as many threads are \
              active as the limit of {} allows, while {} of the processors' time is idle.{above}",
             share(held),
             trial.pool.limit,
             share(idle)
         ),
+    };
+    Reason {
+        kind: "limit",
+        share: held,
+        says,
     }
 }
 

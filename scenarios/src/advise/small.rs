@@ -78,14 +78,14 @@ pub(super) fn small(workload: &Workload, pool: Pool, most: u32, arrivals: Arriva
         if is_one(&roles.workers, &name) {
             thread.copies = Some(workers);
         } else if copies(thread) > FEW {
-            changes.push(format!("{FEW} {name} for {}", copies(thread)));
+            changes.push(format!("{FEW} threads {name} for {}", copies(thread)));
             thread.copies = Some(FEW);
         }
         let sends = is_one(&roles.arrivals, &name);
         let asks = is_one(&roles.clients, &name);
         if sends && arrivals == Arrivals::OneByOne {
             one_by_one(thread);
-            changes.push(format!("{name} sends whenever the port is empty"));
+            changes.push(format!("thread {name} sends whenever the port is empty"));
         } else if sends || asks {
             let each = if sends { requests } else { FEW };
             let times = each.div_ceil(copies(thread));
@@ -97,7 +97,7 @@ pub(super) fn small(workload: &Workload, pool: Pool, most: u32, arrivals: Arriva
                 }
             }
             if ended {
-                changes.push(format!("{name} sends {times} times, at any moments"));
+                changes.push(format!("thread {name} sends {times} times, at any moments"));
             }
         }
         if sends {

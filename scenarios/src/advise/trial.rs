@@ -6,6 +6,7 @@
 use super::{AdviseError, Question, Runner, objective::Verdict};
 use crate::{
     parameters::{self, Setting},
+    roles::{Roles, copies},
     study::{Estimate, Interval, Precision, StudyError, estimate},
 };
 use iocp_scheduler::{
@@ -77,6 +78,7 @@ impl Trial {
 /// Where pools are tried. It knows what was tried before, and what all that may take.
 pub(super) struct Bench<'q, 'r> {
     pub(super) question: &'q Question,
+    pub(super) knobs: Knobs,
     run: &'r mut Runner<'r>,
     tell: &'r mut dyn FnMut(&str),
     /// Requests that were simulated.
@@ -92,11 +94,13 @@ pub(super) struct Bench<'q, 'r> {
 impl<'q, 'r> Bench<'q, 'r> {
     pub(super) fn new(
         question: &'q Question,
+        knobs: Knobs,
         run: &'r mut Runner<'r>,
         tell: &'r mut dyn FnMut(&str),
     ) -> Self {
         Self {
             question,
+            knobs,
             run,
             tell,
             simulated: 0,
@@ -116,13 +120,22 @@ impl<'q, 'r> Bench<'q, 'r> {
         let known = match self.known.get(&effective) {
             Some(known) => known.clone(),
             None => {
-                let program = with_pool(workload, effective)?;
+                let program = self.with_pool(workload, effective)?;
                 let trial = self.program(&program, effective)?;
                 self.known.insert(effective, trial.clone());
                 trial
             }
         };
         Ok(Trial { pool, ..known })
+    }
+
+    /// The scenario with this pool.
+    pub(super) fn with_pool(
+        &self,
+        workload: &Workload,
+        pool: Pool,
+    ) -> Result<Program, AdviseError> {
+        changed(workload, &self.knobs.settings(pool))
     }
 
     /// All pools that were tried.
@@ -199,7 +212,7 @@ impl<'q, 'r> Bench<'q, 'r> {
                         .iter()
                         .map(|(s, it)| it.steps.div_ceil(s.skip + it.requests));
                     self.steps = self.steps.max(each.max());
-                    judged(pool, estimate, question)
+                    judged(pool, of_port(estimate, &self.knobs.port), question)
                 }
                 // The server stands still.
                 Err(error @ (StudyError::OutOfSteps { .. } | StudyError::NoRequests)) => Trial {
@@ -231,6 +244,17 @@ fn stands_still(error: &StudyError) -> String {
     }
 }
 
+/// What is measured of ports is meant of this one.
+fn of_port(mut estimate: Estimate, port: &str) -> Estimate {
+    let prefix = format!("port.{port}.");
+    let of_it = |(name, interval): (&String, &Interval)| {
+        Some((name.strip_prefix(&prefix)?.to_owned(), *interval))
+    };
+    let own: Vec<_> = estimate.metrics.iter().filter_map(of_it).collect();
+    estimate.metrics.extend(own);
+    estimate
+}
+
 fn judged(pool: Pool, estimate: Estimate, question: &Question) -> Trial {
     let each: Vec<_> = question
         .objectives
@@ -255,16 +279,61 @@ fn judged(pool: Pool, estimate: Estimate, question: &Question) -> Trial {
     }
 }
 
-/// The scenario with this pool.
-pub(super) fn with_pool(workload: &Workload, pool: Pool) -> Result<Program, AdviseError> {
-    let set = |key: &str, value: u32| Setting {
-        key: key.into(),
-        value: value.to_string(),
-    };
-    changed(
-        workload,
-        &[set("threads", pool.threads), set("limit", pool.limit)],
-    )
+/// What the pool of a scenario is: which port has the limit, which threads take packets there. Looked
+/// up once: with other numbers of threads another port might seem to be meant.
+#[derive(Clone, Debug)]
+pub(super) struct Knobs {
+    pub(super) port: String,
+    worker: String,
+    /// The pool that the scenario has.
+    pub(super) now: Pool,
+}
+
+impl Knobs {
+    /// Of this scenario.
+    ///
+    /// # Errors
+    /// If it is not clear.
+    pub(super) fn of(workload: &Workload) -> Result<Self, AdviseError> {
+        let program = Program::compile(workload).map_err(AdviseError::bad)?;
+        // Says why, if it is not clear what limit and threads are.
+        let asked = ["limit", "threads"].map(|key| Setting {
+            key: key.into(),
+            value: "1".into(),
+        });
+        for setting in asked {
+            parameters::apply(workload, &[setting]).map_err(AdviseError::bad)?;
+        }
+        let roles = Roles::of(workload);
+        let (Some(port), [worker]) = (roles.port, &roles.workers[..]) else {
+            return Err(AdviseError::bad("it is not clear what its pool is."));
+        };
+        let declared = workload.ports.iter().find(|it| it.name == port);
+        let limit = match declared.map_or(0, |port| port.concurrency) {
+            0 => program.processors().into(),
+            limit => limit,
+        };
+        Ok(Self {
+            port: port.to_owned(),
+            worker: worker.name.clone(),
+            now: Pool {
+                threads: copies(worker),
+                limit,
+            },
+        })
+    }
+
+    /// The settings that make it this pool.
+    pub(super) fn settings(&self, pool: Pool) -> [Setting; 2] {
+        let set = |key: String, value: u32| Setting {
+            key,
+            value: value.to_string(),
+        };
+        [
+            set(format!("thread.{}.copies", self.worker), pool.threads),
+            set(format!("port.{}.concurrency", self.port), pool.limit),
+        ]
+    }
 }
 
 /// The scenario with these settings, as a program.
