@@ -245,10 +245,7 @@ fn of_bench(bench: &mut Bench<'_, '_>, workload: &Workload) -> Result<Advice, Ad
     let risks = risks::of(workload, of.pool, question.kernel);
     let why_not = match &found.smallest {
         Some(_) => None,
-        None => of
-            .stopped
-            .clone()
-            .or_else(|| reasons::first(&reasons).map(|reason| reason.says.clone())),
+        None => reasons::why(&of, &reasons),
     };
     Ok(Advice {
         smallest: found.smallest,

@@ -162,7 +162,9 @@ impl Shell {
 
     /// What the command prints: standard output, then standard error. `None`: it cannot be run here.
     fn run(&mut self, command: &str) -> Option<String> {
-        let mut words: Vec<&str> = command.split_whitespace().collect();
+        // Words in quotes have no spaces in the book, only what a shell would take for its own.
+        let words = command.split_whitespace();
+        let mut words: Vec<&str> = words.map(|word| word.trim_matches('"')).collect();
         let mut input = Stdio::null();
         if let Some(at) = words.iter().position(|word| *word == "<") {
             let file = fs::File::open(self.folder.join(words[at + 1])).expect("the input is there");
@@ -603,6 +605,7 @@ fn every_option_is_in_the_book() {
         &["simulate"],
         &["sweep"],
         &["merge"],
+        &["advise"],
         &["check"],
         &["record"],
         &["verify"],

@@ -22,6 +22,8 @@ pub struct Reason {
 const MUCH: f64 = 0.9;
 /// A share of the time that is worth a word.
 const SOME: f64 = 0.02;
+/// With a smaller part of its time in the queue a request is not slow for that.
+const LITTLE: f64 = 0.2;
 
 /// All of them, for a pool that was tried; the workload is the scenario as it is.
 pub(super) fn of(trial: &Trial, program: &Program, workload: &Workload) -> Vec<Reason> {
@@ -38,7 +40,26 @@ pub(super) fn of(trial: &Trial, program: &Program, workload: &Workload) -> Vec<R
     reasons
 }
 
-/// What gives first, of a pool that cannot do it: a few words.
+/// Why a pool does not meet the objectives, in a sentence.
+pub(super) fn why(trial: &Trial, reasons: &[Reason]) -> Option<String> {
+    if let Some(stopped) = &trial.stopped {
+        return Some(format!("{stopped}."));
+    }
+    let full =
+        |reason: &&Reason| reason.share > MUCH && ["processors", "locks"].contains(&reason.kind);
+    let waits = reasons.iter().find(|reason| reason.kind == "queue")?;
+    if waits.share < LITTLE && trial.stable && !reasons.iter().any(|it| full(&it)) {
+        return Some(format!(
+            "Of the {} that a request takes on the mean it spends {} in the queue; the rest is what it \
+             computes and waits for elsewhere, and no pool makes that shorter.",
+            Unit::Time.shown(trial.mean("latency.mean")),
+            Unit::Time.shown(trial.mean("queue_wait.mean"))
+        ));
+    }
+    first(reasons).map(|reason| reason.says.clone())
+}
+
+/// What gives first, of a pool that cannot do it.
 pub(super) fn first(reasons: &[Reason]) -> Option<&Reason> {
     let of = |kind: &str| reasons.iter().find(move |reason| reason.kind == kind);
     let full = |kind: &str| of(kind).filter(|reason| reason.share > MUCH);

@@ -2,7 +2,7 @@
 //! are more threads than the limit, whether there are more threads than places at a lock.
 
 use super::trial::Pool;
-use crate::roles::{Roles, brings, copies};
+use crate::roles::{Roles, brings, copies, dequeues, steps};
 use iocp_scheduler::{
     Workload,
     workload::{Duration, Expectation, OneOrMore, Step, ThreadDeclaration, Time, Times, When},
@@ -82,7 +82,7 @@ pub(super) fn small(workload: &Workload, pool: Pool, most: u32, arrivals: Arriva
             thread.copies = Some(FEW);
         }
         let sends = is_one(&roles.arrivals, &name);
-        let asks = is_one(&roles.clients, &name);
+        let asks = is_one(&roles.clients, &name) && begins(thread);
         if sends && arrivals == Arrivals::OneByOne {
             one_by_one(thread);
             changes.push(format!("thread {name} sends whenever the port is empty"));
@@ -97,7 +97,11 @@ pub(super) fn small(workload: &Workload, pool: Pool, most: u32, arrivals: Arriva
                 }
             }
             if ended {
-                changes.push(format!("thread {name} sends {times} times, at any moments"));
+                let times = match times {
+                    1 => "once".to_owned(),
+                    times => format!("{times} times"),
+                };
+                changes.push(format!("thread {name} sends {times}, at any moment"));
             }
         }
         if sends {
@@ -158,13 +162,20 @@ impl Small {
     }
 }
 
+/// Does the thread bring a packet before it takes one, as a client does, and no server?
+fn begins(thread: &ThreadDeclaration) -> bool {
+    let steps = steps(&thread.program);
+    let mut steps = steps.iter().filter(|step| brings(step) || dequeues(step));
+    steps.next().is_some_and(|step| brings(step))
+}
+
 /// The ports at which threads of this machine take packets.
 fn ports(workload: &Workload) -> Vec<String> {
     let takes = |port: &str| {
         let inside = workload.threads.iter().filter(|thread| !thread.outside);
         inside.into_iter().any(|thread| {
-            let steps = crate::roles::steps(&thread.program);
-            let mut steps = steps.iter().filter(|step| crate::roles::dequeues(step));
+            let steps = steps(&thread.program);
+            let mut steps = steps.iter().filter(|step| dequeues(step));
             steps.any(|step| step.port.as_deref() == Some(port))
         })
     };
