@@ -24,11 +24,16 @@ pub use risks::{Finding, Hazard, Risk};
 pub use trial::{Pool, Trial};
 pub use unit::Unit;
 
-use crate::study::StudyError;
+use crate::{
+    parameters::short::anybody_sends,
+    roles::{self, Roles, brings, steps},
+    study::StudyError,
+};
 use iocp_model::Kernel;
 use iocp_scheduler::{
     Program, Workload,
     simulate::{Replication, Settings, SimulateError},
+    workload::Times,
 };
 use std::{fmt, ops::RangeInclusive};
 use trial::{Bench, Knobs};
@@ -208,6 +213,12 @@ pub fn advise<'r>(
             "there is no objective; say one with --slo.",
         ));
     }
+    if anybody_sends(workload) && !sends_for_ever(workload) {
+        return Err(AdviseError::bad(
+            "it ends by itself, so it has no load to choose a pool for. Let those who send requests do \
+             so in a `repeat = \"forever\"`.",
+        ));
+    }
     let knobs = Knobs::of(workload)?;
     let mut bench = Bench::new(question, knobs, run, tell);
     match of_bench(&mut bench, workload) {
@@ -223,6 +234,18 @@ pub fn advise<'r>(
         }
         other => other,
     }
+}
+
+/// Does anybody who is no worker bring packets again and again?
+fn sends_for_ever(workload: &Workload) -> bool {
+    let workers = Roles::of(workload).workers;
+    let is_worker = |name: &str| workers.iter().any(|worker| worker.name == name);
+    let mut others = workload.threads.iter().filter(|it| !is_worker(&it.name));
+    others.any(|thread| {
+        let steps = steps(&thread.program);
+        let mut turns = steps.iter().filter(|it| it.repeat == Some(Times::Forever));
+        turns.any(|turn| roles::steps(&turn.body).into_iter().any(brings))
+    })
 }
 
 fn of_bench(bench: &mut Bench<'_, '_>, workload: &Workload) -> Result<Advice, AdviseError> {

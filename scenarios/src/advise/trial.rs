@@ -7,7 +7,7 @@ use super::{AdviseError, Question, Runner, objective::Verdict};
 use crate::{
     parameters::{self, Setting},
     roles::{Roles, copies},
-    study::{Estimate, Interval, Precision, StudyError, estimate},
+    study::{Estimate, Interval, Precision, StudyError, Warning, estimate},
 };
 use iocp_scheduler::{
     Program, Workload,
@@ -262,7 +262,13 @@ fn judged(pool: Pool, estimate: Estimate, question: &Question) -> Trial {
         .filter_map(|objective| Some(objective.judge(*estimate.metrics.get(&objective.metric)?)))
         .collect();
     let any = |verdict: Verdict| each.contains(&verdict);
-    let verdict = if any(Verdict::Fails) || !estimate.stable {
+    // Nobody can go on, though requests are sent for ever.
+    let ends = estimate.warnings.iter().find_map(|warning| match warning {
+        Warning::Ends { requests } => Some(*requests),
+        _ => None,
+    });
+    let stopped = ends.map(|n| format!("after {n} requests nothing happens any more"));
+    let verdict = if any(Verdict::Fails) || !estimate.stable || stopped.is_some() {
         Verdict::Fails
     } else if any(Verdict::Unclear) {
         Verdict::Unclear
@@ -272,9 +278,9 @@ fn judged(pool: Pool, estimate: Estimate, question: &Question) -> Trial {
     Trial {
         pool,
         verdict,
-        stable: estimate.stable,
+        stable: estimate.stable && stopped.is_none(),
         metrics: estimate.metrics,
-        stopped: None,
+        stopped,
         replications: estimate.replications,
     }
 }
