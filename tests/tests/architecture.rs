@@ -205,6 +205,7 @@ fn the_command_is_a_feature() {
         "ctrlc",
         "indicatif",
         "miette",
+        "parquet",
         "procfs",
     ];
     for package in ["model", "traces", "scheduler", "scenarios"] {
