@@ -11,6 +11,7 @@ mod drive;
 mod explore;
 mod merge;
 mod picture;
+mod fit;
 mod record;
 mod results;
 mod rules;
@@ -135,6 +136,8 @@ enum Command {
     Compare(trace::Compare),
     /// Show the rule book, and where each rule is in code, tests and scenarios.
     Rules(rules::Arguments),
+    /// Fit a scenario to recordings: how requests arrive, what a worker does, in laws.
+    Fit(fit::Arguments),
     /// Serve the model to another program: a JSON request a line in, an answer a line out.
     Drive(drive::Arguments),
     /// List, show or make scenarios.
@@ -179,6 +182,7 @@ pub fn main() -> ExitCode {
         Command::Show(arguments) => trace::show(&arguments),
         Command::Compare(arguments) => trace::compare(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
+        Command::Fit(arguments) => fit::run(&arguments),
         Command::Drive(arguments) => drive::run(&arguments),
         Command::Scenario(arguments) => scenario::run(&arguments),
         Command::Completions { shell } => completions(shell),

@@ -18,6 +18,7 @@
 //! | [`study`] | how a scenario behaves under load, how sure that is, and what theory says |
 //! | [`sweep`] | a scenario under many settings: plans, points, results |
 //! | [`advise`] | the smallest pool that meets objectives, and how sure that is |
+//! | [`fit`] | from a recording to a scenario for `iocp simulate` |
 //! | [`shrink`] | a smaller workload with the same failure |
 //! | [`verify`] | does an implementation do what the model says? |
 //! | [`drive`] | the model as a service for other programs |
@@ -34,6 +35,7 @@ pub mod drive;
 pub mod experiment;
 pub mod explain;
 pub mod file;
+pub mod fit;
 pub mod generate;
 pub mod matrix;
 pub mod near;
