@@ -344,3 +344,35 @@ fn what_cannot_be_fitted_is_told() {
     assert!(fit.model.arrivals[0].gaps.fitted.values < fit::sample::FEWEST);
     assert!(fit.text.contains("Record more."), "{}", fit.text);
 }
+
+/// How far what is simulated is off what was recorded under Wine, in percent: throughput, p50 and
+/// p99 of the latency. The book's page has the same table.
+const ERRORS: &[(&str, [f64; 3])] = &[
+    ("load-open-20", [0.0, 0.0, 0.0]),
+    ("load-open-40", [0.0, 0.0, 0.0]),
+    ("load-open-60", [0.0, 0.0, 0.0]),
+    ("load-open-75", [0.0, 0.0, 0.0]),
+    ("load-open-85", [0.0, 0.0, 0.0]),
+];
+
+#[test]
+fn recordings_of_wine_are_predicted() {
+    let wine = Profile::find("wine-8").expect("a profile");
+    let mut found = Vec::new();
+    for (scenario, _) in ERRORS {
+        let name = format!("{scenario}--wine-8.0--1.jsonl.gz");
+        let (_, bytes) = iocp_scenarios::recordings::all()
+            .iter()
+            .find(|(known, _)| *known == name)
+            .unwrap_or_else(|| panic!("no recording {name}"));
+        let trace = Trace::read(*bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let fit = fit::fit(&[trace]).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let compared = fit::compare::compare(&fit, wine.semantics).expect("it simulates");
+        let pairs = [compared.throughput, compared.latency_p50, compared.latency_p99];
+        // To a tenth of a percent, as the command shows them.
+        let errors = pairs.map(|pair| (pair.error() * 1_000.0).round() / 10.0);
+        assert!(errors.iter().all(|error| error.abs() <= 20.0), "{name}: {errors:?}");
+        found.push((*scenario, errors));
+    }
+    assert_eq!(found, ERRORS);
+}

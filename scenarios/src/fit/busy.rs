@@ -54,9 +54,13 @@ impl Busy {
         (self.done_by(to) - self.done_by(from)).max(0.0).round() as u64
     }
 
-    /// Is there a processor that no thread uses, just before this moment?
-    pub(super) fn free_before(&self, at: u64) -> bool {
-        self.before(at.saturating_sub(1)).1 < self.processors
+    /// Is there a processor that no thread uses, all the time from one moment to the other?
+    pub(super) fn free_during(&self, from: u64, to: u64) -> bool {
+        let after = self.changes.partition_point(|change| change.0 < to);
+        let first = self.changes.partition_point(|change| change.0 <= from);
+        self.changes[first.saturating_sub(1)..after.max(first)]
+            .iter()
+            .all(|change| change.1 < self.processors)
     }
 }
 
@@ -70,9 +74,9 @@ mod tests {
         assert_eq!(busy.done_ns(0, 30), 30);
         assert_eq!(busy.done_ns(30, 60), 20);
         assert_eq!(busy.done_ns(0, 90), 80);
-        assert!(busy.free_before(30));
-        assert!(!busy.free_before(31));
-        assert!(!busy.free_before(90));
-        assert!(busy.free_before(91));
+        assert!(busy.free_during(0, 30));
+        assert!(!busy.free_during(0, 31));
+        assert!(!busy.free_during(89, 95));
+        assert!(busy.free_during(90, 95));
     }
 }

@@ -6,6 +6,10 @@ use super::{
     timeline::{Kind, Thread},
 };
 
+/// A thread that waits for a processor has it so soon after one is free. So one that goes on when a
+/// processor has been free for longer did not wait for it.
+const PROMPT_NS: u64 = 250_000;
+
 /// A step of a worker that is a call.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Step {
@@ -26,8 +30,8 @@ pub(super) struct Cycle {
     pub(super) steps: Vec<Step>,
     /// Computing before the first step, between two, and after the last.
     pub(super) computing_ns: Vec<u64>,
-    /// How long each step took, and whether a processor was free in the end; if none was, it may
-    /// show more than the step.
+    /// How long each step took, and whether a processor was free in the end; if none was, the thread
+    /// may have waited for one.
     pub(super) blocked_ns: Vec<(u64, bool)>,
     /// How long the calls took that wait for nothing.
     pub(super) calls_ns: u64,
@@ -75,7 +79,7 @@ pub(super) fn cycles(recorded: &Recorded, number: usize, costs: &mut Dequeues) -
         let taken = recorded.requests.taken.get(&(number, index));
         if let (Some(taken), Some(end)) = (taken, call.end) {
             match taken.posted_ns > call.begin.0 {
-                true if recorded.busy.free_before(taken.posted_ns) => {
+                true if recorded.busy.free_during(taken.posted_ns, end.0) => {
                     costs.woken_ns.push(end.0.saturating_sub(taken.posted_ns));
                 }
                 true => {}
@@ -118,7 +122,8 @@ pub(super) fn cycles(recorded: &Recorded, number: usize, costs: &mut Dequeues) -
                 if matches!(step, Step::Posts(_) | Step::Releases(..)) {
                     cycle.calls_ns += call.took_ns();
                 }
-                let free = recorded.busy.free_before(end.0);
+                let from = end.0.saturating_sub(PROMPT_NS).max(call.begin.0);
+                let free = recorded.busy.free_during(from, end.0);
                 cycle.blocked_ns.push((call.took_ns(), free));
                 cycle.steps.push(step);
             }
@@ -130,10 +135,7 @@ pub(super) fn cycles(recorded: &Recorded, number: usize, costs: &mut Dequeues) -
         }
         now = Some((cycle, end.0));
     }
-    if let (Some((mut cycle, since)), Some(ended)) = (now, thread.ended) {
-        cycle.computes(recorded.busy.done_ns(since, ended.0));
-        cycles.push(cycle);
-    }
+    // When exactly a thread has ended, a recorder does not know, so its last turn does not count.
     cycles
 }
 

@@ -1,4 +1,5 @@
-//! Gaps between arrivals: which law, or, if they depend on each other, in which order.
+//! Gaps between arrivals: which law; or in which order, if they depend on each other or follow no
+//! law.
 
 use super::sample::{self, FEWEST, Fitted, neat};
 use iocp_scheduler::Law;
@@ -8,7 +9,7 @@ use statrs::distribution::{ChiSquared, ContinuousCDF};
 /// How many gaps apart the dependence is looked for.
 pub const LAGS: usize = 10;
 /// Less likely than this by chance: they depend on each other.
-pub const UNLIKELY: f64 = 0.001;
+pub const UNLIKELY: f64 = 0.01;
 /// Arrivals are counted in windows of so many mean gaps.
 const WINDOW: f64 = 10.0;
 
@@ -31,7 +32,7 @@ pub struct Gaps {
 }
 
 impl Gaps {
-    /// Do they depend on each other?
+    /// Are they taken in the order in which they came?
     pub fn in_order(&self) -> bool {
         matches!(self.fitted.law, Law::Sequence(_))
     }
@@ -63,12 +64,14 @@ pub(super) fn look(gaps: &[u64]) -> Gaps {
     gaps_seen.lag_1 = correlations.first().copied();
     gaps_seen.p_independent = Some(p);
     gaps_seen.dispersion = dispersion(gaps);
-    if p < UNLIKELY {
-        let values: Vec<u64> = gaps.iter().map(|&ns| neat(ns as f64)).collect();
-        gaps_seen.fitted.law = Law::Sequence(values.into());
-        gaps_seen.fitted.why =
-            "they depend on each other, so they are taken in the order in which they came".into();
-    }
+    let why = match gaps_seen.fitted.law {
+        _ if p < UNLIKELY => "they depend on each other, so they are taken as they came".to_owned(),
+        Law::Empirical(_) => format!("{}, so they are taken as they came", gaps_seen.fitted.why),
+        _ => return gaps_seen,
+    };
+    let values: Vec<u64> = gaps.iter().map(|&ns| neat(ns as f64)).collect();
+    gaps_seen.fitted.law = Law::Sequence(values.into());
+    gaps_seen.fitted.why = why;
     gaps_seen
 }
 

@@ -114,29 +114,19 @@ fn stretches(thread: &Thread) -> impl Iterator<Item = (u64, u64)> {
         .filter_map(|(end, begin)| Some((end?.0, begin.0)))
 }
 
-/// A packet that makes a worker end is no work: its last one, if it ends soon after without a call.
+/// A packet that makes a worker end is no work: its last one, after which it does nothing.
 fn mark_stops(threads: &[Thread], roles: &[Role], requests: &mut Requests) {
     for (number, thread) in threads.iter().enumerate() {
-        let (Some(last), Some(ended)) = (thread.calls.last(), thread.ended) else {
+        let (Some(last), Some(_)) = (thread.calls.last(), thread.ended) else {
             continue;
         };
-        if roles[number] != Role::Worker {
+        let idle = last.end.is_some() && thread.computed < last.end;
+        let at = (number, thread.calls.len() - 1);
+        if roles[number] != Role::Worker || !idle {
             continue;
         }
-        let at = (number, thread.calls.len() - 1);
-        let (Some(end), Some(taken)) = (last.end, requests.taken.get(&at)) else {
-            continue;
-        };
-        let taken = taken.requests.clone();
-        let before = stretches(thread).count().saturating_sub(1).max(1) as u64;
-        let others: u64 = stretches(thread).map(|(from, to)| to - from).sum();
-        let this = ended.0 - end.0;
-        let mean = (others - this) / before;
-        if this.saturating_mul(10) <= mean || (this == 0 && thread.calls.len() > 1) {
-            for request in taken {
-                requests.all[request].stop = true;
-            }
-            requests.taken.remove(&at);
+        for request in requests.taken.remove(&at).into_iter().flat_map(|taken| taken.requests) {
+            requests.all[request].stop = true;
         }
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! As [`simulate`](iocp_scheduler::simulate) has it: a packet that a thread with no packet in hand
 //! posts begins a request; one that it posts while it has some belongs to theirs. A thread has a
-//! packet in hand until its next dequeue, a client not at all. Packets are known by their port and
-//! key, first in, first out.
+//! packet in hand until its next dequeue, a client not at all.
+//!
+//! Packets are known by their port and key, first in, first out. A recorder may not know the key of
+//! each post of a loop; a packet of a key that nobody seems to have posted is the oldest of its port.
 
 use super::{
     roles::Role,
@@ -49,6 +51,19 @@ pub(super) struct Requests {
     pub(super) posted: u64,
 }
 
+/// A packet in a queue.
+struct Packet {
+    key: u64,
+    request: usize,
+    posted_ns: u64,
+}
+
+/// The oldest of this key, or else the oldest.
+fn take(queue: &mut VecDeque<Packet>, key: u64) -> Option<Packet> {
+    let place = queue.iter().position(|packet| packet.key == key);
+    queue.remove(place.unwrap_or(0))
+}
+
 enum What<'t> {
     Posts { port: &'t str, key: u64 },
     Asks,
@@ -59,7 +74,7 @@ enum What<'t> {
 /// Follows all packets.
 pub(super) fn follow(threads: &[Thread], roles: &[Role]) -> Requests {
     let mut found = Requests::default();
-    let mut queues: BTreeMap<(&str, u64), VecDeque<(usize, u64)>> = BTreeMap::new();
+    let mut queues: BTreeMap<&str, VecDeque<Packet>> = BTreeMap::new();
     let mut hands: Vec<Vec<usize>> = vec![Vec::new(); threads.len()];
     let mut turns = vec![0; threads.len()];
     for (at, thread, call, what) in steps(threads) {
@@ -83,10 +98,11 @@ pub(super) fn follow(threads: &[Thread], roles: &[Role]) -> Requests {
                 turns[thread] += 1;
                 found.all[request].live += 1;
                 found.posted += 1;
-                queues
-                    .entry((port, key))
-                    .or_default()
-                    .push_back((request, at.0));
+                queues.entry(port).or_default().push_back(Packet {
+                    key,
+                    request,
+                    posted_ns: at.0,
+                });
             }
             What::Asks | What::Ends => {
                 turns[thread] = 0;
@@ -98,12 +114,11 @@ pub(super) fn follow(threads: &[Thread], roles: &[Role]) -> Requests {
                 let mut requests = Vec::new();
                 let mut posted_ns = u64::MAX;
                 for key in keys {
-                    let packet = queues.get_mut(&(port, *key)).and_then(VecDeque::pop_front);
-                    match packet {
+                    match queues.get_mut(port).and_then(|queue| take(queue, *key)) {
                         None => found.foreign += 1,
-                        Some((request, posted)) => {
-                            requests.push(request);
-                            posted_ns = posted_ns.min(posted);
+                        Some(packet) => {
+                            requests.push(packet.request);
+                            posted_ns = posted_ns.min(packet.posted_ns);
                         }
                     }
                 }

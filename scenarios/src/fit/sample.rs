@@ -14,7 +14,7 @@ pub const CLOSE: f64 = 0.03;
 pub const LIKELY: f64 = 0.01;
 /// How far from each other, over the median, nine tenths of the values of a constant are at most;
 /// and how far their mean from the median.
-pub const CONSTANT: f64 = 0.02;
+pub const CONSTANT: f64 = 0.05;
 /// The most values of an empirical law; more are put together, and their means taken.
 pub const MOST_VALUES: usize = 200;
 
@@ -89,7 +89,7 @@ pub(super) fn choose(values: &[u64]) -> Fitted {
     let median = at(0.5);
     let near = |a: f64, b: f64| (a - b).abs() <= CONSTANT * median;
     if count > 0 && near(at(0.95), at(0.05)) && near(mean, median) {
-        let why = "nine tenths of the values are within 2 % of each other".into();
+        let why = "nine tenths of the values are within 5 % of each other".into();
         return fitted(Law::Constant(neat(mean)), why);
     }
     let empirical = || Law::Empirical(condensed(&sorted).into());

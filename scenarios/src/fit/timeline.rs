@@ -56,6 +56,8 @@ impl Call {
 pub(super) struct Thread {
     pub(super) name: String,
     pub(super) calls: Vec<Call>,
+    /// When it was told to compute last.
+    pub(super) computed: Option<At>,
     /// When its program ended, if it did.
     pub(super) ended: Option<At>,
 }
@@ -73,6 +75,7 @@ pub(super) fn threads(trace: &Trace) -> Result<Vec<Thread>, FitError> {
         .map(|name| Thread {
             name: name.clone(),
             calls: Vec::new(),
+            computed: None,
             ended: None,
         })
         .collect();
@@ -112,6 +115,9 @@ pub(super) fn threads(trace: &Trace) -> Result<Vec<Thread>, FitError> {
                 }
             }
             Happening::Ends { .. } => thread.ended = Some(at),
+            Happening::Does { what, .. } if what.starts_with("compute") => {
+                thread.computed = Some(at);
+            }
             Happening::Does { .. }
             | Happening::Kernel(_)
             | Happening::Port(_)
