@@ -34,9 +34,9 @@ mod text;
 mod timeline;
 
 pub use model::Model;
+pub use recorded::Observed;
 #[cfg(feature = "command")]
 pub(crate) use text::time;
-pub use recorded::Observed;
 
 use iocp_scheduler::Workload;
 use iocp_traces::Trace;

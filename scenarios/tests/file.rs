@@ -6,11 +6,6 @@ use iocp_scenarios::{
     file::{MOST_BYTES, ScenarioError, parse, parse_bytes},
 };
 
-/// These scenarios name no other file.
-fn no_file(name: &str) -> Result<String, String> {
-    Err(format!("nobody asks for {name}"))
-}
-
 fn error(text: &str) -> ScenarioError {
     match parse("x.toml", text) {
         Err(error) => error,
@@ -285,13 +280,12 @@ fn deep_nesting_is_refused_and_not_followed() {
 
 #[test]
 fn bytes_are_checked_before_anything_else() {
-    let error =
-        parse_bytes("x.toml", b"name = \"x\"\ntitle = \"\xff\"\n", &mut no_file).unwrap_err();
+    let error = parse_bytes("x.toml", b"name = \"x\"\ntitle = \"\xff\"\n").unwrap_err();
     assert_eq!(
         error.to_string(),
         "x.toml:2:10: this is not UTF-8: byte 20 of the file begins no character."
     );
-    let error = parse_bytes("x.toml", &vec![b' '; MOST_BYTES + 1], &mut no_file).unwrap_err();
+    let error = parse_bytes("x.toml", &vec![b' '; MOST_BYTES + 1]).unwrap_err();
     assert_eq!(
         error.to_string(),
         "x.toml:1:1: the file has 1048577 bytes; at most 1048576 are read."
@@ -314,10 +308,10 @@ fn a_damaged_file_is_an_error_or_another_scenario() {
     for entry in catalogue::all().iter().step_by(7) {
         let bytes = entry.text.as_bytes();
         for at in (0..bytes.len()).step_by(3) {
-            let _ = parse_bytes("cut", &bytes[..at], &mut no_file);
+            let _ = parse_bytes("cut", &bytes[..at]);
             let mut changed = bytes.to_vec();
             changed[at] = b"]}\"=[{\x000-.\xc3\n,"[at / 3 % 13];
-            if let Err(error) = parse_bytes("changed", &changed, &mut no_file) {
+            if let Err(error) = parse_bytes("changed", &changed) {
                 assert!(error.line() >= 1 && !error.message().is_empty());
             }
         }

@@ -124,7 +124,11 @@ fn log_normal_service_is_recovered() {
     // sigma^2 sqrt(2 / n). The mean's error follows by its derivatives, the deviation's too.
     let s2 = 2.0_f64.ln();
     near(mean_ns as f64, 2e6, (s2 + s2 * s2 / 2.0).sqrt() / root());
-    near(deviation_ns as f64, 2e6, (s2 + (1.5_f64).powi(2) * 2.0 * s2 * s2).sqrt() / root());
+    near(
+        deviation_ns as f64,
+        2e6,
+        (s2 + (1.5_f64).powi(2) * 2.0 * s2 * s2).sqrt() / root(),
+    );
 }
 
 #[test]
@@ -284,7 +288,9 @@ fn clients_that_think_are_recovered() {
     threads.push(json!({"name": "worker", "copies": 2, "program": [
         {"repeat": "forever", "do": body}]}));
     let mut ports = vec![json!({"name": "p", "concurrency": 2})];
-    ports.extend((1..=4).map(|number| json!({"name": format!("replies-{number}"), "concurrency": 1})));
+    ports.extend(
+        (1..=4).map(|number| json!({"name": format!("replies-{number}"), "concurrency": 1})),
+    );
     let fit = fitted(json!({
         "name": "closed", "machine": {"processors": 8}, "port": ports, "thread": threads,
     }));
@@ -320,16 +326,28 @@ fn two_ways_through_a_worker_are_told_apart() {
     let fit = fitted(workload);
     let paths = &fit.model.workers[0].paths;
     assert_eq!(paths.len(), 2);
-    assert_eq!(paths.iter().map(|path| path.turns).sum::<usize>(), REQUESTS as usize);
+    assert_eq!(
+        paths.iter().map(|path| path.turns).sum::<usize>(),
+        REQUESTS as usize
+    );
     assert_eq!(fit.model.arrivals.len(), 2);
     let seconds = fit.model.recordings[0].seconds;
-    let rate: f64 = fit.model.arrivals.iter().map(|one| 1.0 / one.gaps.fitted.mean).sum();
+    let rate: f64 = fit
+        .model
+        .arrivals
+        .iter()
+        .map(|one| 1.0 / one.gaps.fitted.mean)
+        .sum();
     near(rate, f64::from(REQUESTS) / seconds, 0.1 * MS);
 }
 
 #[test]
 fn what_cannot_be_fitted_is_told() {
-    let told = |trace: &Trace| fit::fit(std::slice::from_ref(trace)).expect_err("no fit").sentence;
+    let told = |trace: &Trace| {
+        fit::fit(std::slice::from_ref(trace))
+            .expect_err("no fit")
+            .sentence
+    };
     let gap = json!("1ms");
     let mut trace = record(server(gap, &[json!({"compute": "1ms"})]));
     let whole = trace.events.clone();
@@ -368,10 +386,17 @@ fn recordings_of_wine_are_predicted() {
         let trace = Trace::read(*bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
         let fit = fit::fit(&[trace]).unwrap_or_else(|error| panic!("{name}: {error}"));
         let compared = fit::compare::compare(&fit, wine.semantics).expect("it simulates");
-        let pairs = [compared.throughput, compared.latency_p50, compared.latency_p99];
+        let pairs = [
+            compared.throughput,
+            compared.latency_p50,
+            compared.latency_p99,
+        ];
         // To a tenth of a percent, as the command shows them.
         let errors = pairs.map(|pair| (pair.error() * 1_000.0).round() / 10.0);
-        assert!(errors.iter().all(|error| error.abs() <= 20.0), "{name}: {errors:?}");
+        assert!(
+            errors.iter().all(|error| error.abs() <= 20.0),
+            "{name}: {errors:?}"
+        );
         found.push((*scenario, errors));
     }
     assert_eq!(found, ERRORS);

@@ -51,8 +51,7 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         false => None,
     };
     if let Some(path) = &arguments.out {
-        std::fs::write(path, &fitted.text)
-            .map_err(|error| Problem::file("write", path, &error))?;
+        std::fs::write(path, &fitted.text).map_err(|error| Problem::file("write", path, &error))?;
     }
     if arguments.format == Format::Json {
         print_json(&serde_json::json!({

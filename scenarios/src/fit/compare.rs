@@ -72,17 +72,12 @@ pub fn compare(fit: &Fit, semantics: Semantics) -> Result<Comparison, String> {
     let Some(all) = all else {
         return Err("nothing was simulated".into());
     };
-    let recorded = |of: fn(&super::Observed) -> f64| {
-        recordings.iter().map(of).sum::<f64>() / count as f64
-    };
+    let recorded =
+        |of: fn(&super::Observed) -> f64| recordings.iter().map(of).sum::<f64>() / count as f64;
     let mean = throughput.iter().sum::<f64>() / throughput.len() as f64;
     Ok(Comparison {
         throughput: pair(recorded(|one| one.throughput), mean, &throughput),
-        latency_p50: pair(
-            recorded(|one| one.latency_p50),
-            percentile(&all, 0.5),
-            &p50,
-        ),
+        latency_p50: pair(recorded(|one| one.latency_p50), percentile(&all, 0.5), &p50),
         latency_p99: pair(
             recorded(|one| one.latency_p99),
             percentile(&all, 0.99),

@@ -83,7 +83,11 @@ fn autocorrelations(gaps: &[u64]) -> Vec<f64> {
     (1..=LAGS)
         .map(|lag| {
             let together: f64 = off.iter().zip(&off[lag..]).map(|(a, b)| a * b).sum();
-            if variance > 0.0 { together / variance } else { 0.0 }
+            if variance > 0.0 {
+                together / variance
+            } else {
+                0.0
+            }
         })
         .collect()
 }

@@ -260,10 +260,11 @@ fn same_threads(recorded: &[Recorded]) -> Result<(), FitError> {
         if shape(&recorded[0]) != shape(other) || recorded[0].processors != other.processors {
             return Err(FitError {
                 recording: Some(index),
-                sentence: "it has other threads than the first recording, or other processors; fit \
+                sentence:
+                    "it has other threads than the first recording, or other processors; fit \
                            recordings of the same scenario on the same machine together, others \
                            apart"
-                    .into(),
+                        .into(),
             });
         }
     }
@@ -366,7 +367,9 @@ fn phases(steps: &[Step], turns: &[&(usize, Cycle)], at_once_ns: u64, wake_ns: u
 /// How long a step blocks, less the time that waking takes, which the simulation adds. Where there
 /// are enough, only values that a wait for a processor has not made longer.
 fn blocked(cycles: &[&Cycle], place: usize, wake_ns: u64) -> Fitted {
-    let all = cycles.iter().filter_map(|cycle| cycle.blocked_ns.get(place));
+    let all = cycles
+        .iter()
+        .filter_map(|cycle| cycle.blocked_ns.get(place));
     let clean: Vec<u64> = all
         .clone()
         .filter(|(_, free)| *free)

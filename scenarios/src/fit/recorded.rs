@@ -53,10 +53,14 @@ impl Recorded {
         let mut requests = requests::follow(&threads, &roles);
         if requests.all.is_empty() {
             return Err(FitError::new(match requests.foreign {
-                0 => "the recording has no requests: no thread posts a packet while it has none in \
-                      hand. Record a scenario in which clients send requests",
-                _ => "the recording has no requests whose begin can be seen: its packets come from \
-                      files. Record a scenario in which clients post them",
+                0 => {
+                    "the recording has no requests: no thread posts a packet while it has none in \
+                      hand. Record a scenario in which clients send requests"
+                }
+                _ => {
+                    "the recording has no requests whose begin can be seen: its packets come from \
+                      files. Record a scenario in which clients post them"
+                }
             }));
         }
         if requests.foreign > requests.posted {
@@ -125,7 +129,12 @@ fn mark_stops(threads: &[Thread], roles: &[Role], requests: &mut Requests) {
         if roles[number] != Role::Worker || !idle {
             continue;
         }
-        for request in requests.taken.remove(&at).into_iter().flat_map(|taken| taken.requests) {
+        for request in requests
+            .taken
+            .remove(&at)
+            .into_iter()
+            .flat_map(|taken| taken.requests)
+        {
             requests.all[request].stop = true;
         }
     }

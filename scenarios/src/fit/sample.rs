@@ -72,9 +72,16 @@ pub(super) fn choose(values: &[u64]) -> Fitted {
     sorted.sort_unstable();
     let count = sorted.len();
     let mean = sorted.iter().map(|&ns| ns as f64).sum::<f64>() / count.max(1) as f64;
-    let variance =
-        sorted.iter().map(|&ns| (ns as f64 - mean).powi(2)).sum::<f64>() / count.max(1) as f64;
-    let scv = if mean > 0.0 { variance / (mean * mean) } else { 0.0 };
+    let variance = sorted
+        .iter()
+        .map(|&ns| (ns as f64 - mean).powi(2))
+        .sum::<f64>()
+        / count.max(1) as f64;
+    let scv = if mean > 0.0 {
+        variance / (mean * mean)
+    } else {
+        0.0
+    };
     let fitted = |law, why| Fitted {
         law,
         values: count,
@@ -85,7 +92,12 @@ pub(super) fn choose(values: &[u64]) -> Fitted {
         tried: Vec::new(),
         why,
     };
-    let at = |share: f64| sorted.get((share * count as f64) as usize).copied().unwrap_or(0) as f64;
+    let at = |share: f64| {
+        sorted
+            .get((share * count as f64) as usize)
+            .copied()
+            .unwrap_or(0) as f64
+    };
     let median = at(0.5);
     let near = |a: f64, b: f64| (a - b).abs() <= CONSTANT * median;
     if count > 0 && near(at(0.95), at(0.05)) && near(mean, median) {
@@ -119,7 +131,10 @@ pub(super) fn choose(values: &[u64]) -> Fitted {
         })
         .collect();
     let (law, why) = if p >= LIKELY {
-        (best, "the best by BIC, and the values do not contradict it".into())
+        (
+            best,
+            "the best by BIC, and the values do not contradict it".into(),
+        )
     } else if distance <= CLOSE {
         let why = format!(
             "the best by BIC; with so many values one sees that it is not exact, but it is nowhere \
@@ -150,7 +165,9 @@ fn candidates(sorted: &[u64], mean: f64) -> Vec<(&'static str, Law, f64, u32)> {
     let n = sorted.len() as f64;
     let mut found = vec![(
         "exponential",
-        Law::Exponential { mean_ns: neat(mean) },
+        Law::Exponential {
+            mean_ns: neat(mean),
+        },
         -n * (mean.ln() + 1.0),
         1,
     )];

@@ -7,8 +7,8 @@ use super::{
 use iocp_scheduler::{
     Law, Workload,
     workload::{
-        Duration, LawDeclaration, Machine, MutexDeclaration, PortDeclaration,
-        SemaphoreDeclaration, Step, Test, ThreadDeclaration, Time, Times,
+        Duration, LawDeclaration, Machine, MutexDeclaration, PortDeclaration, SemaphoreDeclaration,
+        Step, Test, ThreadDeclaration, Time, Times,
     },
 };
 use iocp_traces::Number;
@@ -106,15 +106,24 @@ fn branch(path: &Path) -> Step {
 fn phase(phase: &Phase) -> Step {
     match phase {
         Phase::Calls { ns } => compute(&Law::Constant(*ns)),
-        Phase::Computes { fitted: Fitted { law, .. } } => compute(law),
-        Phase::Blocks { fitted: Fitted { law, .. }, .. } => sleep(law),
+        Phase::Computes {
+            fitted: Fitted { law, .. },
+        } => compute(law),
+        Phase::Blocks {
+            fitted: Fitted { law, .. },
+            ..
+        } => sleep(law),
         Phase::Waits { object } => Step {
             object: Some(object.clone()),
             ..call("WaitForSingleObject")
         },
         Phase::Releases { object, mutex } => Step {
             object: Some(object.clone()),
-            ..call(if *mutex { "ReleaseMutex" } else { "ReleaseSemaphore" })
+            ..call(if *mutex {
+                "ReleaseMutex"
+            } else {
+                "ReleaseSemaphore"
+            })
         },
         Phase::Posts { port } => Step {
             key: Some(Number(1)),

@@ -46,8 +46,7 @@ pub(super) struct Call {
 impl Call {
     /// How long it took; 0 if it did not return.
     pub(super) fn took_ns(&self) -> u64 {
-        self.end
-            .map_or(0, |end| end.0.saturating_sub(self.begin.0))
+        self.end.map_or(0, |end| end.0.saturating_sub(self.begin.0))
     }
 }
 
