@@ -96,7 +96,7 @@ pub(super) fn holds(
     loop {
         let next = match (met, missed) {
             (met, missed) if missed.is_infinite() => met * 2.0,
-            (met, missed) if met == 0.0 => missed / 2.0,
+            (0.0, missed) => missed / 2.0,
             (met, missed) => (met + missed) / 2.0,
         };
         let next = load.round(next);

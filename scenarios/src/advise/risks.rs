@@ -81,12 +81,14 @@ pub enum Finding {
     },
 }
 
+/// What a question makes of the small version.
+type Asked = fn(&Small) -> Workload;
+
 /// Asks for a deadlock, for a packet that nobody takes, and for a thread that starves.
 pub(super) fn of(workload: &Workload, pool: Pool, kernel: Kernel) -> Vec<Risk> {
-    let questions: [(Hazard, Arrivals, fn(&Small) -> Workload); 3] = [
-        (Hazard::Deadlock, Arrivals::AFew, |small| {
-            small.workload.clone()
-        }),
+    let as_it_is: Asked = |small| small.workload.clone();
+    let questions: [(Hazard, Arrivals, Asked); 3] = [
+        (Hazard::Deadlock, Arrivals::AFew, as_it_is),
         (Hazard::Packet, Arrivals::AFew, Small::all_taken),
         (Hazard::Starvation, Arrivals::OneByOne, Small::all_served),
     ];
