@@ -16,6 +16,9 @@ const MOST_STATES: u64 = 100_000;
 /// The most workers of the small version; with fewer, if that has too many states.
 const WORKERS: [u32; 2] = [3, 2];
 
+/// Makes of a small version the scenario that asks.
+type Asked = fn(&Small) -> Workload;
+
 /// What can go wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Hazard {
@@ -81,14 +84,12 @@ pub enum Finding {
     },
 }
 
-/// What a question makes of the small version.
-type Asked = fn(&Small) -> Workload;
-
 /// Asks for a deadlock, for a packet that nobody takes, and for a thread that starves.
 pub(super) fn of(workload: &Workload, pool: Pool, kernel: Kernel) -> Vec<Risk> {
-    let as_it_is: Asked = |small| small.workload.clone();
     let questions: [(Hazard, Arrivals, Asked); 3] = [
-        (Hazard::Deadlock, Arrivals::AFew, as_it_is),
+        (Hazard::Deadlock, Arrivals::AFew, |small| {
+            small.workload.clone()
+        }),
         (Hazard::Packet, Arrivals::AFew, Small::all_taken),
         (Hazard::Starvation, Arrivals::OneByOne, Small::all_served),
     ];
@@ -104,7 +105,7 @@ fn risk(
     pool: Pool,
     kernel: Kernel,
     arrivals: Arrivals,
-    asked: fn(&Small) -> Workload,
+    asked: Asked,
 ) -> Risk {
     let mut workers = WORKERS.into_iter().peekable();
     loop {
