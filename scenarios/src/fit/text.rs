@@ -11,6 +11,9 @@ use iocp_scheduler::{Law, Workload};
 /// The columns of a comment.
 const WIDTH: usize = 98;
 
+/// What is said of a port whose limit nobody knows.
+const NO_LIMIT: &str = "No limit is known for this port; 0 is as many as there are processors.";
+
 /// The text of the scenario file.
 pub(super) fn write(model: &Model, workload: &Workload) -> String {
     let mut out = comment(&head(model));
@@ -20,9 +23,7 @@ pub(super) fn write(model: &Model, workload: &Workload) -> String {
         let sentences = match line {
             "[machine]" => machine(model),
             "[[port]]" => match ports.next() {
-                Some(port) if !port.known => vec![format!(
-                    "No limit is known for this port; 0 is as many as there are processors."
-                )],
+                Some(port) if !port.known => vec![NO_LIMIT.to_owned()],
                 _ => Vec::new(),
             },
             "[[thread]]" => threads.next().unwrap_or_default(),
@@ -85,7 +86,7 @@ fn machine(model: &Model) -> Vec<String> {
 
 /// The sentences before each thread, in the order of the workload.
 fn threads(model: &Model) -> Vec<Vec<String>> {
-    let arrivals = model.arrivals.iter().map(|arrivals| of_arrivals(arrivals));
+    let arrivals = model.arrivals.iter().map(of_arrivals);
     let clients = model.clients.iter().map(of_clients);
     let workers = model.workers.iter().map(of_workers);
     arrivals.chain(clients).chain(workers).collect()
