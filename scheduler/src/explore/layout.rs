@@ -69,14 +69,28 @@ impl Layout {
         })
     }
 
-    /// A layout with room for the parts that there are, and as many again.
+    /// A layout with room for the parts that there are, and for as many more as the bits allow: what
+    /// is laid out anew later is every state.
     pub(crate) fn new(store: &Store) -> Self {
+        let counts = (0..store.slots.all).map(|slot| store.count(slot));
+        // A part that never changes takes no bits.
+        let needed = counts.map(|count| usize::BITS - count.saturating_sub(1).leading_zeros());
+        let mut widths: Vec<_> = needed.collect();
+        let taken: u32 = widths.iter().sum();
+        let Some(mut spare) = KEY_BITS.checked_sub(taken) else {
+            return Self::Folded;
+        };
+        // The kernel's parts grow the most: they get as many bits as all others together.
+        let others = (0..widths.len()).filter(|slot| *slot != Slots::SYSTEM && widths[*slot] > 0);
+        let turns: Vec<_> = others.flat_map(|other| [Slots::SYSTEM, other]).collect();
+        for slot in turns.into_iter().cycle().take(2 * KEY_BITS as usize) {
+            if spare > 0 && widths[slot] < Id::BITS {
+                widths[slot] += 1;
+                spare -= 1;
+            }
+        }
         let mut shift = 0;
-        let fields = (0..store.slots.all).map(|slot| {
-            let count = store.count(slot);
-            // A part that never changes takes no bits.
-            let most = if count <= 1 { 0 } else { count * 2 - 1 };
-            let bits = usize::BITS - most.leading_zeros();
+        let fields = widths.into_iter().map(|bits| {
             let field = Field {
                 shift: shift.min(KEY_BITS),
                 mask: (1 << bits) - 1,
@@ -84,12 +98,7 @@ impl Layout {
             shift += bits;
             field
         });
-        let fields = fields.collect();
-        if shift <= KEY_BITS {
-            Self::Flat(fields)
-        } else {
-            Self::Folded
-        }
+        Self::Flat(fields.collect())
     }
 
     /// The kernel's part of a folded key.

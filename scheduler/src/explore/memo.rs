@@ -19,7 +19,7 @@ use crate::{
 };
 use iocp_model::{Event, Observer, Returned, ThreadId, ThreadState, rules::RuleId};
 use smallvec::SmallVec;
-use std::collections::HashMap;
+use std::{collections::HashMap, iter::repeat_n};
 
 /// Says what is wrong with a state or with a step into it.
 pub(crate) trait Judge {
@@ -295,6 +295,11 @@ impl Memo {
         })
     }
 
+    /// Is there nothing new in it? Its parts are known.
+    pub(crate) fn has_learned(&self, lesson: &Lesson) -> bool {
+        self.leaf(lesson.thread, &lesson.ids).is_some()
+    }
+
     /// The first move of a thread in a state of these parts, if they have been learned.
     #[inline(always)]
     pub(crate) fn leaf(&self, thread: usize, ids: &[Id]) -> Option<u32> {
@@ -460,75 +465,45 @@ impl Memo {
         ids: &[Id],
     ) -> Result<(), StepError> {
         let before = store.situation(ids, like);
-        let slots = store.slots.clone();
-        let mut probe = Probe::new(&slots, like.history.parts());
-        let mut choices = Vec::new();
-        before
-            .state
-            .choices_of(program, thread, &mut choices, &mut probe);
-        let mut results = Vec::new();
-        for choice in choices {
-            probe.written.clear();
-            let mut after = before.clone();
-            probe.history = std::mem::take(&mut after.history);
-            probe.twice = None;
-            after.state.take(program, choice, &mut probe)?;
-            probe.step_ends();
-            after.history = std::mem::take(&mut probe.history);
-            let breach = judge.breach(&after, &mut probe);
-            results.push((choice, after, probe.written.clone(), breach));
-        }
+        let tried = Tried::new(program, &store.slots, judge, before, thread)?;
+        let lesson = tried.lesson(store, self.light.as_ref(), ids);
+        self.look_at(store);
+        self.adopt(&lesson);
+        Ok(())
+    }
+
+    /// Learns what has been tried, here or by another who learns from the same store; its parts are
+    /// known.
+    pub(crate) fn adopt(&mut self, lesson: &Lesson) {
         let start = self.moves.len();
-        let mut left = results.len();
-        let is_light = left == 1 && self.is_light(store, thread.index(), ids, &probe.read);
-        for (choice, after, written, breach) in results {
-            left -= 1;
-            let changes = changes(store, &probe.read, &written, ids, &after);
-            let breach = breach.map(|breach| {
-                self.breaches.push(breach);
+        for (effect, breach) in &lesson.effects {
+            let breach = breach.as_ref().map(|breach| {
+                self.breaches.push(breach.clone());
                 self.breaches.len() as u32 - 1
             });
-            let effect = Effect {
-                choice,
-                breach,
-                changes,
-            };
             let mut step = Move {
                 stays: 0,
                 comes: 0,
                 control: 0,
                 keeps: 0,
                 slow: true,
-                last: left == 0,
+                last: self.moves.len() + 1 == start + lesson.effects.len(),
                 breaks: breach.is_some(),
-                light: is_light && breach.is_none(),
+                light: lesson.is_light && breach.is_none(),
             };
-            step.compile(&effect, &self.fields);
+            step.compile(effect, &self.fields);
             self.moves.push(step);
-            self.effects.push(effect);
+            self.effects.push(Effect {
+                breach,
+                ..effect.clone()
+            });
         }
-        let leaf = if start == self.moves.len() {
+        let leaf = if lesson.effects.is_empty() {
             Place::NOTHING
         } else {
             Place::leaf(start)
         };
-        self.look_at(store);
-        self.grow(thread.index(), ids, &probe.read, leaf);
-        Ok(())
-    }
-
-    /// Is the step that read this its thread's own business?
-    fn is_light(&self, store: &Store, thread: usize, ids: &[Id], read: &[Asked]) -> bool {
-        let Some(light) = &self.light else {
-            return false;
-        };
-        let at = store.local_of(thread, ids[1 + thread]).at;
-        light.is_light(store.code(thread), at)
-            && read.iter().all(|asked| match *asked {
-                Asked::System => false,
-                Asked::Control(other) | Asked::Last(other) => other == thread,
-                Asked::Slot(slot) => light.may_read(&store.slots, slot),
-            })
+        self.grow(lesson.thread, &lesson.ids, &lesson.read, leaf);
     }
 
     /// Grows the path of what was read, down to the leaf.
@@ -651,6 +626,99 @@ enum Spot {
     Own(usize, Id),
     Cell(usize, Id, u32),
     Answer(u32, Id),
+}
+
+/// The steps of a thread in a state, as the model took them.
+pub(crate) struct Tried {
+    thread: usize,
+    read: SmallVec<[Asked; 8]>,
+    /// Each step, the situation behind it, what it wrote, and what it broke.
+    steps: Vec<(Choice, Situation, SmallVec<[Asked; 8]>, Option<Violation>)>,
+}
+
+/// The steps of a thread in a state, as what was read and what became of which parts.
+#[derive(Debug)]
+pub(crate) struct Lesson {
+    thread: usize,
+    ids: SmallVec<[Id; 16]>,
+    read: SmallVec<[Asked; 8]>,
+    effects: SmallVec<[(Effect, Option<Violation>); 1]>,
+    is_light: bool,
+}
+
+impl Tried {
+    /// Lets the model take the steps of a thread.
+    ///
+    /// # Errors
+    /// If the thread spins.
+    pub(crate) fn new(
+        program: &Program,
+        slots: &Slots,
+        judge: &(dyn Judge + Sync),
+        before: Situation,
+        thread: ThreadId,
+    ) -> Result<Self, StepError> {
+        let mut probe = Probe::new(slots, before.history.parts());
+        let mut choices = Vec::new();
+        before
+            .state
+            .choices_of(program, thread, &mut choices, &mut probe);
+        let mut steps = Vec::with_capacity(choices.len());
+        let count = choices.len();
+        // The last step needs no copy of the situation before it.
+        for (choice, mut after) in choices.into_iter().zip(repeat_n(before, count)) {
+            probe.written.clear();
+            probe.history = std::mem::take(&mut after.history);
+            probe.twice = None;
+            after.state.take(program, choice, &mut probe)?;
+            probe.step_ends();
+            after.history = std::mem::take(&mut probe.history);
+            let breach = judge.breach(&after, &mut probe);
+            steps.push((choice, after, probe.written.clone(), breach));
+        }
+        Ok(Self {
+            thread: thread.index(),
+            read: probe.read,
+            steps,
+        })
+    }
+
+    /// What there is to learn from it; it was tried in a state of these parts.
+    pub(crate) fn lesson(self, store: &mut Store, light: Option<&Light>, ids: &[Id]) -> Lesson {
+        let Self {
+            thread,
+            read,
+            steps,
+        } = self;
+        let is_light = steps.len() == 1
+            && light.is_some_and(|light| is_light(light, store, thread, ids, &read));
+        let effects = steps.into_iter().map(|(choice, after, written, breach)| {
+            let effect = Effect {
+                choice,
+                breach: None,
+                changes: changes(store, &read, &written, ids, &after),
+            };
+            (effect, breach)
+        });
+        Lesson {
+            thread,
+            ids: ids.into(),
+            effects: effects.collect(),
+            is_light,
+            read,
+        }
+    }
+}
+
+/// Is the step that read this its thread's own business?
+fn is_light(light: &Light, store: &Store, thread: usize, ids: &[Id], read: &[Asked]) -> bool {
+    let at = store.local_of(thread, ids[1 + thread]).at;
+    light.is_light(store.code(thread), at)
+        && read.iter().all(|asked| match *asked {
+            Asked::System => false,
+            Asked::Control(other) | Asked::Last(other) => other == thread,
+            Asked::Slot(slot) => light.may_read(&store.slots, slot),
+        })
 }
 
 impl Move {

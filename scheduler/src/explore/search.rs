@@ -12,7 +12,7 @@ use super::{
     judge::Violation,
     layout::{Field, Key, Layout},
     lists::Lists,
-    memo::{Judge, Memo, Move, NO_MOVES},
+    memo::{Judge, Lesson, Memo, Move, NO_MOVES, Tried},
     partial_order::Light,
     parts::{Id, Slots, Store},
     symmetry::{Canon, Symmetry},
@@ -24,6 +24,7 @@ use crate::{
 };
 use iocp_model::ThreadId;
 use std::{
+    convert::Infallible,
     io::Write,
     ops::Range,
     sync::{
@@ -174,8 +175,9 @@ impl<'a> Search<'a> {
             Order::BreadthFirst => options.threads.max(1),
             Order::DepthFirst => 1,
         };
+        let shares = threads > 1;
         let workers = (0..threads)
-            .map(|_| Worker::new(&store, &layout, options.digest, &reduction))
+            .map(|_| Worker::new(&store, &layout, options.digest, shares, &reduction))
             .collect();
         let space = Space {
             program,
@@ -194,7 +196,7 @@ impl<'a> Search<'a> {
             full: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         };
-        let key = space.key(&ids);
+        let key = key_of(&space.layout, &space.rest, &ids);
         space.visited.insert(if space.visited.is_exact() {
             key
         } else {
@@ -368,24 +370,12 @@ impl<'a> Search<'a> {
                     }
                 }
             };
-            if self.workers.len() == 1 || frontier.len() < WORTH_SHARING {
-                run(&mut self.workers[0])?;
+            let alone = if frontier.len() < WORTH_SHARING {
+                1
             } else {
-                let run = &run;
-                std::thread::scope(|scope| {
-                    let threads: Vec<_> = self
-                        .workers
-                        .iter_mut()
-                        .map(|worker| scope.spawn(move || run(worker)))
-                        .collect();
-                    threads
-                        .into_iter()
-                        .try_for_each(|thread| match thread.join() {
-                            Ok(result) => result,
-                            Err(panic) => std::panic::resume_unwind(panic),
-                        })
-                })?;
-            }
+                self.workers.len()
+            };
+            together(&mut self.workers[..alone], run)?;
             let taken = taken.into_inner().min(self.frontier.len());
             self.frontier.drain(..taken);
             for worker in &mut self.workers {
@@ -398,6 +388,7 @@ impl<'a> Search<'a> {
                     });
                 }
             }
+            self.exchange();
             if self.space.stop.load(Ordering::Relaxed) {
                 return Ok(Level::Cut);
             }
@@ -488,12 +479,7 @@ impl<'a> Search<'a> {
         let mut choices = Vec::new();
         let mut wanted = vec![0; here.len()];
         for key in way.iter().skip(1) {
-            parts_of(
-                &space.layout.fields(),
-                &lock(&space.rest),
-                *key,
-                &mut wanted,
-            );
+            parts_of(&space.layout.fields(), &space.rest, *key, &mut wanted);
             let step = worker.step_to(space, &here, |_, ids| *ids == wanted)?;
             let Some((choice, next)) = step else {
                 return Ok(None);
@@ -510,7 +496,7 @@ impl<'a> Search<'a> {
 
     /// The states of one of the shortest ways to a state of the last level, with it.
     fn way_back(&mut self, levels: &[Vec<Key>], to: &[Id]) -> Result<Vec<Key>, StepError> {
-        let mut way = vec![self.space.key(to)];
+        let mut way = vec![key_of(&self.space.layout, &self.space.rest, to)];
         for level in levels.iter().rev().skip(1) {
             let target = way[way.len() - 1];
             for key in level {
@@ -522,6 +508,27 @@ impl<'a> Search<'a> {
         }
         way.reverse();
         Ok(way)
+    }
+
+    /// Teaches each thread what the others have learned.
+    fn exchange(&mut self) {
+        if self.workers.len() == 1 {
+            return;
+        }
+        let learned = self.workers.iter_mut();
+        let learned: Vec<_> = learned.map(|it| std::mem::take(&mut it.lessons)).collect();
+        let (store, learned) = (&self.space.store, &learned);
+        let taught = together(self.workers.iter_mut().enumerate(), |(me, worker)| {
+            worker.memo.look_at(&mut lock(store));
+            let others = (0..learned.len()).filter(|other| *other != me);
+            for lesson in others.flat_map(|other| &learned[other]) {
+                if !worker.memo.has_learned(lesson) {
+                    worker.memo.adopt(lesson);
+                }
+            }
+            Ok::<_, Infallible>(())
+        });
+        let Ok(()) = taught;
     }
 
     /// Puts states beside each other whose kernel's side is the same, or of near numbers: what has
@@ -562,49 +569,83 @@ impl<'a> Search<'a> {
             .store
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
-        let rest = space.rest.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let old = space.layout.fields();
         let same = space.layout.fits(store);
-        let (mut ids, old) = (vec![0; store.slots.all], space.layout.fields());
         if !same {
             space.layout = Layout::new(store);
         }
-        let layout = &space.layout;
-        let mut lay_out = |key: &mut Key| {
-            if !same {
-                parts_of(&old, rest, *key, &mut ids);
-                *key = key_of(layout, rest, &ids);
-            }
+        let (parts, layout, rest) = (store.slots.all, &space.layout, &space.rest);
+        let lay_out = |key: &mut Key, ids: &mut [Id]| {
+            parts_of(&old, rest, *key, ids);
+            *key = key_of(layout, rest, ids);
         };
-        self.frontier.iter_mut().for_each(&mut lay_out);
-        self.next.iter_mut().for_each(&mut lay_out);
-        self.way.iter_mut().for_each(|(key, _)| lay_out(key));
-        self.levels
-            .iter_mut()
-            .flatten()
-            .flatten()
-            .for_each(&mut lay_out);
-        let is_exact = space.visited.is_exact();
+        if !same {
+            let mut ids = vec![0; parts];
+            let ways = self.way.iter_mut().map(|(key, _)| key);
+            let levels = self.levels.iter_mut().flatten().flatten();
+            let keys = self.frontier.iter_mut().chain(&mut self.next);
+            let keys = keys.chain(ways).chain(levels);
+            keys.for_each(|key| lay_out(key, &mut ids));
+            for worker in &mut self.workers {
+                worker.memo.lay_out(layout);
+            }
+        }
+        let lays_out = !same && space.visited.is_exact();
         if let Visited::Exact(table) | Visited::Compact(table) = &mut space.visited {
             let slots = match table.slots() {
                 slots if *space.used.0.get_mut() * 2 <= slots => slots,
                 slots if slots < FAST_GROWTH => slots * 2,
                 slots => slots / 2 * 3,
             };
-            let larger = Table::new(slots);
-            for mut word in table.words() {
-                if is_exact {
-                    lay_out(&mut word);
-                }
-                larger.insert(word);
+            if same && slots == table.slots() {
+                return;
             }
+            let larger = Table::new(slots);
+            let threads = if slots < WORTH_SHARING {
+                1
+            } else {
+                self.workers.len()
+            };
+            let share = table.slots().div_ceil(threads);
+            let moved = together(0..threads, |thread| {
+                let mut ids = vec![0; parts];
+                let end = table.slots().min((thread + 1) * share);
+                for mut word in table.words_in(thread * share..end) {
+                    if lays_out {
+                        lay_out(&mut word, &mut ids);
+                    }
+                    larger.insert(word);
+                }
+                Ok::<_, Infallible>(())
+            });
+            let Ok(()) = moved;
             *table = larger;
         }
-        if !same {
-            for worker in &mut self.workers {
-                worker.memo.lay_out(&space.layout);
-            }
-        }
     }
+}
+
+/// Does something with each, each on its own thread.
+///
+/// # Errors
+/// The first that is met with.
+fn together<T: Send, E: Send>(
+    all: impl IntoIterator<Item = T>,
+    run: impl Fn(T) -> Result<(), E> + Sync,
+) -> Result<(), E> {
+    let mut all = all.into_iter();
+    let (Some(first), run) = (all.next(), &run) else {
+        return Ok(());
+    };
+    std::thread::scope(|scope| {
+        let threads = all.map(|one| scope.spawn(move || run(one)));
+        let threads: Vec<_> = threads.collect();
+        let first = run(first);
+        let others = threads.into_iter().map(|thread| match thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        first.and(others.collect())
+    })
 }
 
 /// What stands for a state whose key is not kept.
@@ -674,24 +715,22 @@ impl Visited {
 }
 
 /// The key of a state of these parts.
-fn key_of(layout: &Layout, rest: &mut Lists, ids: &[Id]) -> Key {
+fn key_of(layout: &Layout, rest: &Mutex<Lists>, ids: &[Id]) -> Key {
     match layout {
-        Layout::Flat(fields) => flat_key(fields, ids),
-        Layout::Folded => Layout::folded(ids[0], rest.number(&ids[1..])),
+        Layout::Flat(fields) => {
+            let bits = fields.iter().zip(ids).map(|(field, id)| field.bits(*id));
+            bits.fold(0, |key, bits| key | bits)
+        }
+        Layout::Folded => Layout::folded(ids[0], lock(rest).number(&ids[1..])),
     }
 }
 
-fn flat_key(fields: &[Field], ids: &[Id]) -> Key {
-    let bits = fields.iter().zip(ids).map(|(field, id)| field.bits(*id));
-    bits.fold(0, |key, bits| key | bits)
-}
-
 /// The parts of a state, from its key.
-fn parts_of(fields: &[Field], rest: &Lists, key: Key, ids: &mut [Id]) {
+fn parts_of(fields: &[Field], rest: &Mutex<Lists>, key: Key, ids: &mut [Id]) {
     if fields.is_empty() {
         let (system, number) = Layout::unfold(key);
         ids[0] = system;
-        ids[1..].copy_from_slice(rest.of(number));
+        ids[1..].copy_from_slice(lock(rest).of(number));
     } else {
         ids.iter_mut()
             .zip(fields)
@@ -699,19 +738,13 @@ fn parts_of(fields: &[Field], rest: &Lists, key: Key, ids: &mut [Id]) {
     }
 }
 
-impl Space<'_> {
-    fn key(&self, ids: &[Id]) -> Key {
-        match &self.layout {
-            Layout::Flat(fields) => flat_key(fields, ids),
-            Layout::Folded => key_of(&self.layout, &mut lock(&self.rest), ids),
-        }
-    }
-}
-
 /// One thread of a search, alone in its cache lines.
 #[repr(align(128))]
 struct Worker {
     memo: Memo,
+    /// What was learned since the others were told, if there are others.
+    lessons: Vec<Lesson>,
+    shares: bool,
     digest: bool,
     /// Of each kernel's side, the way to its representative.
     canons: Vec<Option<Canon>>,
@@ -751,9 +784,17 @@ impl From<StepError> for Stuck {
 }
 
 impl Worker {
-    fn new(store: &Store, layout: &Layout, digest: bool, reduction: &Reduction) -> Self {
+    fn new(
+        store: &Store,
+        layout: &Layout,
+        digest: bool,
+        shares: bool,
+        reduction: &Reduction,
+    ) -> Self {
         Self {
             memo: Memo::new(store, layout, reduction.light.clone()),
+            lessons: Vec::new(),
+            shares,
             digest,
             canons: Vec::new(),
             counted: Counted::default(),
@@ -890,7 +931,7 @@ impl Worker {
         };
         match &space.layout {
             Layout::Flat(_) => self.memo.unpack(key, &mut self.ids),
-            Layout::Folded => parts_of(&[], &lock(&space.rest), key, &mut self.ids),
+            Layout::Folded => parts_of(&[], &space.rest, key, &mut self.ids),
         }
         if !self.memo.knows(&self.ids) {
             self.memo.look_at(&mut lock(&space.store));
@@ -1040,15 +1081,21 @@ impl Worker {
     fn learn(&mut self, space: &Space<'_>, thread: usize) -> Result<u32, StepError> {
         // There are as many threads as the program has.
         let id = ThreadId::new(thread).unwrap_or_else(|| unreachable!("a thread of the program"));
+        let store = lock(&space.store);
+        let (before, slots) = (
+            store.situation(&self.ids, &space.first),
+            store.slots.clone(),
+        );
+        drop(store);
+        let tried = Tried::new(space.program, &slots, space.judge, before, id)?;
         let mut store = lock(&space.store);
-        self.memo.learn(
-            space.program,
-            &mut store,
-            space.judge,
-            &space.first,
-            id,
-            &self.ids,
-        )?;
+        let lesson = tried.lesson(&mut store, space.reduction.light.as_ref(), &self.ids);
+        self.memo.look_at(&mut store);
+        drop(store);
+        self.memo.adopt(&lesson);
+        if self.shares {
+            self.lessons.push(lesson);
+        }
         Ok(self
             .memo
             .leaf(thread, &self.ids)
@@ -1069,7 +1116,7 @@ impl Worker {
     fn next_key(&self, space: &Space<'_>) -> Result<Key, Stuck> {
         let fits = |(slot, id): (usize, &Id)| space.layout.holds(slot, *id);
         if self.next_ids.iter().enumerate().all(fits) {
-            Ok(space.key(&self.next_ids))
+            Ok(key_of(&space.layout, &space.rest, &self.next_ids))
         } else {
             Err(Stuck::NoRoom)
         }

@@ -5,6 +5,8 @@
 //! where a word would have to stand knows that the word is new. It grows only while one thread has
 //! it alone. [`Bits`] are the bits of a Bloom filter, which never grows.
 
+use std::ops::Range;
+
 #[cfg(loom)]
 use loom::sync::atomic::{AtomicU64, Ordering};
 #[cfg(not(loom))]
@@ -24,12 +26,16 @@ pub(crate) fn spread(word: u64) -> u64 {
     (word ^ word >> 32).wrapping_mul(0xD6E8_FEB8_6659_FD93)
 }
 
+/// So many zeros. The system has them at hand: nobody writes them here, and each page comes when it
+/// is first used, to whoever uses it.
+fn free(words: usize) -> Box<[AtomicU64]> {
+    vec![0; words].into_iter().map(AtomicU64::new).collect()
+}
+
 impl Table {
     /// An empty table of this many slots.
     pub(crate) fn new(slots: usize) -> Self {
-        Self {
-            slots: (0..slots).map(|_| AtomicU64::new(0)).collect(),
-        }
+        Self { slots: free(slots) }
     }
 
     /// The number of slots.
@@ -89,7 +95,12 @@ impl Table {
 
     /// All words.
     pub(crate) fn words(&self) -> impl Iterator<Item = u64> + '_ {
-        self.slots
+        self.words_in(0..self.slots.len())
+    }
+
+    /// The words in these slots.
+    pub(crate) fn words_in(&self, slots: Range<usize>) -> impl Iterator<Item = u64> + '_ {
+        self.slots[slots]
             .iter()
             .filter_map(|slot| slot.load(Ordering::Relaxed).checked_sub(1))
     }
@@ -108,9 +119,7 @@ impl Bits {
     /// An empty set of so many bytes.
     pub(crate) fn new(bytes: u64) -> Self {
         let words = usize::try_from(bytes / 8).unwrap_or(usize::MAX).max(1);
-        Self {
-            words: (0..words).map(|_| AtomicU64::new(0)).collect(),
-        }
+        Self { words: free(words) }
     }
 
     /// The memory that it takes.
