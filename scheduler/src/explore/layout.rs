@@ -69,29 +69,33 @@ impl Layout {
         })
     }
 
-    /// A layout with room for the parts that there are, and for as many more as the bits allow: what
-    /// is laid out anew later is every state.
-    pub(crate) fn new(store: &Store) -> Self {
-        let counts = (0..store.slots.all).map(|slot| store.count(slot));
+    /// A layout with room for the parts that there are. The bits that are left over go where they
+    /// will be needed first, if the parts of each slot grow on as they did since there were `before`:
+    /// to lay the keys out anew, every state is touched.
+    pub(crate) fn new(store: &Store, before: &[usize]) -> Self {
+        let counts = store.counts();
         // A part that never changes takes no bits.
-        let needed = counts.map(|count| usize::BITS - count.saturating_sub(1).leading_zeros());
-        let mut widths: Vec<_> = needed.collect();
+        let needed = |count: &usize| usize::BITS - count.saturating_sub(1).leading_zeros();
+        let mut widths: Vec<_> = counts.iter().map(needed).collect();
         let taken: u32 = widths.iter().sum();
-        let Some(mut spare) = KEY_BITS.checked_sub(taken) else {
+        let Some(spare) = KEY_BITS.checked_sub(taken) else {
             return Self::Folded;
         };
-        // The kernel's parts grow the most: they get as many bits as all others together.
-        let others = (0..widths.len()).filter(|slot| *slot != Slots::SYSTEM && widths[*slot] > 0);
-        let turns: Vec<_> = others.flat_map(|other| [Slots::SYSTEM, other]).collect();
-        for slot in turns.into_iter().cycle().take(2 * KEY_BITS as usize) {
-            if spare > 0 && widths[slot] < Id::BITS {
-                widths[slot] += 1;
-                spare -= 1;
-            }
+        let lasts = |slot: usize, width: u32| {
+            let (count, before) = (counts[slot] as f64, before[slot] as f64);
+            (f64::from(width) - count.log2()) / ((count + 1.0) / before.max(1.0)).log2()
+        };
+        for _ in 0..spare {
+            let growing = (0..widths.len()).filter(|slot| (1..Id::BITS).contains(&widths[*slot]));
+            let first =
+                growing.min_by(|a, b| lasts(*a, widths[*a]).total_cmp(&lasts(*b, widths[*b])));
+            let Some(slot) = first else { break };
+            widths[slot] += 1;
         }
         let mut shift = 0;
         let fields = widths.into_iter().map(|bits| {
             let field = Field {
+                // A part of no bits behind all others is nowhere.
                 shift: shift.min(KEY_BITS),
                 mask: (1 << bits) - 1,
             };

@@ -31,6 +31,9 @@ pub(crate) trait Judge {
     fn end(&self, situation: &Situation) -> Option<Violation>;
 }
 
+/// A move that changes more parts is slow.
+const MOST_LOST: usize = 4;
+
 /// One step that can be taken, as what it does to a flat key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Move {
@@ -41,6 +44,12 @@ pub(crate) struct Move {
     control: Id,
     /// and its slot; zero if there is none.
     keeps: u16,
+    /// What is added to the hash of the state, but for the hash of a part that a thread remembers.
+    gains: u64,
+    /// The slots whose parts are taken out of the hash; behind them comes the one of no part.
+    loses: [u8; MOST_LOST],
+    /// The number of its choice in the digest.
+    pub(crate) index: u64,
     /// The key does not tell; see its changes.
     slow: bool,
     /// It is the last of its leaf.
@@ -227,7 +236,7 @@ impl Memo {
     pub(crate) fn lay_out(&mut self, layout: &Layout) {
         self.fields = layout.fields();
         for (step, effect) in self.moves.iter_mut().zip(&self.effects) {
-            step.compile(effect, &self.fields);
+            step.compile(effect, &self.fields, &self.hashes);
         }
     }
 
@@ -287,12 +296,17 @@ impl Memo {
             .all(|(id, hashes)| (*id as usize) < hashes.len())
     }
 
-    /// The hash of a state of these parts.
+    /// The hash of a state of these parts: the sum of their hashes, which are listed in `each`. Behind
+    /// them comes a zero.
     #[inline]
-    pub(crate) fn hash(&self, ids: &[Id]) -> u64 {
-        ids.iter().zip(&self.hashes).fold(0, |hash, (id, hashes)| {
-            hash.wrapping_add(hashes[*id as usize])
-        })
+    pub(crate) fn hash(&self, ids: &[Id], each: &mut [u64]) -> u64 {
+        let parts = ids.iter().zip(&self.hashes);
+        let mut sum = 0_u64;
+        for ((id, hashes), hash) in parts.zip(each) {
+            *hash = hashes[*id as usize];
+            sum = sum.wrapping_add(*hash);
+        }
+        sum
     }
 
     /// Is there nothing new in it? Its parts are known.
@@ -370,23 +384,26 @@ impl Memo {
         }
     }
 
-    /// The key of the state that a move leads to; `None` if the key does not tell, or a part is not
-    /// known or has no room.
+    /// The key of the state that a move leads to, and what the hashes of the parts that come add to
+    /// that of the state; `None` if the key does not tell, or a part is not known or has no room.
     #[inline(always)]
-    pub(crate) fn next(&self, step: &Move, key: Key, ids: &[Id]) -> Option<Key> {
+    pub(crate) fn next(&self, step: &Move, key: Key, ids: &[Id]) -> Option<(Key, u64)> {
         if step.slow {
             return None;
         }
         let next = key & step.stays | step.comes;
         let slot = step.keeps as usize;
         if slot == 0 {
-            return Some(next);
+            return Some((next, step.gains));
         }
         let pairs = &self.pairs[self.codes[slot - 1]];
         let (_, last) = pairs.of[ids[slot] as usize];
         let local = pairs.local(step.control, last)?;
         let field = self.fields[slot];
-        field.holds(local).then(|| next | field.bits(local))
+        let gains = step.gains.wrapping_add(self.hashes[slot][local as usize]);
+        field
+            .holds(local)
+            .then(|| (next | field.bits(local), gains))
     }
 
     /// Where a thread's local comes in an order that does not depend on when it was seen.
@@ -431,24 +448,12 @@ impl Memo {
         }
     }
 
-    /// The hash of the state that a move leads to, from that of the state where it is taken.
-    pub(crate) fn next_hash(&self, effect: &Effect, ids: &[Id], hash: u64) -> u64 {
-        effect.changes.iter().fold(hash, |hash, change| {
-            let (slot, id) = match *change {
-                Change::To(slot, id) => (slot as usize, id),
-                Change::Control(slot, control) => {
-                    let pairs = &self.pairs[self.codes[slot as usize - 1]];
-                    let (_, last) = pairs.of[ids[slot as usize] as usize];
-                    (
-                        slot as usize,
-                        pairs.local(control, last).unwrap_or_default(),
-                    )
-                }
-            };
-            let hashes = &self.hashes[slot];
-            hash.wrapping_add(hashes[id as usize])
-                .wrapping_sub(hashes[ids[slot] as usize])
-        })
+    /// What a move takes from the hash of a state whose parts have these.
+    #[inline(always)]
+    pub(crate) fn lost(step: &Move, each: &[u64]) -> u64 {
+        step.loses
+            .iter()
+            .fold(0, |lost, slot| lost.wrapping_add(each[usize::from(*slot)]))
     }
 
     /// Lets the model take the steps of a thread in a state of these parts, and learns them.
@@ -486,12 +491,15 @@ impl Memo {
                 comes: 0,
                 control: 0,
                 keeps: 0,
+                gains: 0,
+                loses: [0; MOST_LOST],
+                index: index_of(effect.choice),
                 slow: true,
                 last: self.moves.len() + 1 == start + lesson.effects.len(),
                 breaks: breach.is_some(),
                 light: lesson.is_light && breach.is_none(),
             };
-            step.compile(effect, &self.fields);
+            step.compile(effect, &self.fields, &self.hashes);
             self.moves.push(step);
             self.effects.push(Effect {
                 breach,
@@ -632,8 +640,15 @@ enum Spot {
 pub(crate) struct Tried {
     thread: usize,
     read: SmallVec<[Asked; 8]>,
-    /// Each step, the situation behind it, what it wrote, and what it broke.
-    steps: Vec<(Choice, Situation, SmallVec<[Asked; 8]>, Option<Violation>)>,
+    steps: Vec<Step>,
+}
+
+/// A step that the model took.
+struct Step {
+    choice: Choice,
+    after: Situation,
+    written: SmallVec<[Asked; 8]>,
+    breach: Option<Violation>,
 }
 
 /// The steps of a thread in a state, as what was read and what became of which parts.
@@ -674,7 +689,12 @@ impl Tried {
             probe.step_ends();
             after.history = std::mem::take(&mut probe.history);
             let breach = judge.breach(&after, &mut probe);
-            steps.push((choice, after, probe.written.clone(), breach));
+            steps.push(Step {
+                choice,
+                after,
+                written: probe.written.clone(),
+                breach,
+            });
         }
         Ok(Self {
             thread: thread.index(),
@@ -692,13 +712,13 @@ impl Tried {
         } = self;
         let is_light = steps.len() == 1
             && light.is_some_and(|light| is_light(light, store, thread, ids, &read));
-        let effects = steps.into_iter().map(|(choice, after, written, breach)| {
+        let effects = steps.into_iter().map(|step| {
             let effect = Effect {
-                choice,
+                choice: step.choice,
                 breach: None,
-                changes: changes(store, &read, &written, ids, &after),
+                changes: changes(store, &read, &step.written, ids, &step.after),
             };
-            (effect, breach)
+            (effect, step.breach)
         });
         Lesson {
             thread,
@@ -722,28 +742,46 @@ fn is_light(light: &Light, store: &Store, thread: usize, ids: &[Id], read: &[Ask
 }
 
 impl Move {
-    fn compile(&mut self, effect: &Effect, fields: &[Field]) {
-        (self.stays, self.comes, self.keeps) = (Key::MAX, 0, 0);
-        self.slow = fields.is_empty();
+    fn compile(&mut self, effect: &Effect, fields: &[Field], hashes: &[Vec<u64>]) {
+        (self.stays, self.comes, self.keeps, self.gains) = (Key::MAX, 0, 0, 0);
+        // No slot is behind the last.
+        self.loses = [hashes.len() as u8; MOST_LOST];
+        self.slow = fields.is_empty()
+            || effect.changes.len() > MOST_LOST
+            || hashes.len() > usize::from(u8::MAX);
         if self.slow {
             return;
         }
-        for change in &effect.changes {
-            match *change {
+        for (change, loses) in effect.changes.iter().zip(&mut self.loses) {
+            let slot = match *change {
                 Change::To(slot, id) => {
                     let field = fields[slot as usize];
-                    self.stays &= !field.place();
                     self.comes |= field.bits(id);
                     self.slow |= !field.holds(id);
+                    self.gains = self.gains.wrapping_add(hashes[slot as usize][id as usize]);
+                    slot
                 }
                 Change::Control(slot, control) => {
-                    self.stays &= !fields[slot as usize].place();
                     self.slow |= self.keeps != 0;
                     (self.keeps, self.control) = (slot, control);
+                    slot
                 }
-            }
+            };
+            self.stays &= !fields[slot as usize].place();
+            *loses = slot as u8;
         }
     }
+}
+
+/// A number for each choice.
+fn index_of(choice: Choice) -> u64 {
+    let (kind, more) = match choice {
+        Choice::Step(_) => (0, 0),
+        Choice::Return(_, more) => (1, more),
+        Choice::Expire(_) => (2, 0),
+        Choice::Suspend(_) => (3, 0),
+    };
+    (choice.thread().index() as u64) << 32 | kind << 16 | u64::from(more)
 }
 
 impl Pairs {

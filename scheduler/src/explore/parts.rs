@@ -223,6 +223,11 @@ impl Store {
         }
     }
 
+    /// How many parts there are of each slot.
+    pub(crate) fn counts(&self) -> Vec<usize> {
+        (0..self.slots.all).map(|slot| self.count(slot)).collect()
+    }
+
     /// The code of a thread.
     pub(crate) fn code(&self, thread: usize) -> usize {
         self.codes[thread]

@@ -16,17 +16,14 @@ use super::{
     partial_order::Light,
     parts::{Id, Slots, Store},
     symmetry::{Canon, Symmetry},
-    table::{Bits, Table, spread},
+    table::{Bits, Recent, Table, spread},
 };
-use crate::{
-    program::Program,
-    state::{Choice, StepError},
-};
+use crate::{program::Program, state::StepError};
 use iocp_model::ThreadId;
 use std::{
     convert::Infallible,
     io::Write,
-    ops::Range,
+    ops::{Deref, Range},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -101,9 +98,11 @@ pub(crate) struct Space<'a> {
     judge: &'a (dyn Judge + Sync),
     first: Situation,
     reduction: Reduction,
-    store: Mutex<Store>,
-    rest: Mutex<Lists>,
+    store: Alone<Mutex<Store>>,
+    rest: Alone<Mutex<Lists>>,
     layout: Layout,
+    /// How many parts there were of each slot when it was made.
+    counts: Vec<usize>,
     visited: Visited,
     /// How many slots are taken, or spoken for.
     used: Alone<AtomicUsize>,
@@ -116,6 +115,14 @@ pub(crate) struct Space<'a> {
 /// threads what stands beside it.
 #[repr(align(128))]
 struct Alone<T>(T);
+
+impl<T> Deref for Alone<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
 
 /// A search under way.
 pub(crate) struct Search<'a> {
@@ -167,7 +174,7 @@ impl<'a> Search<'a> {
             let canon = symmetry.canon(&mut store, ids[Slots::SYSTEM]);
             canon.apply(&mut ids, |thread, _| ranks[thread]);
         }
-        let layout = Layout::new(&store);
+        let layout = Layout::new(&store, &vec![1; store.slots.all]);
         let hash = (0..ids.len()).fold(0_u64, |hash, slot| {
             hash.wrapping_add(store.hash_of(slot, ids[slot]))
         });
@@ -184,8 +191,9 @@ impl<'a> Search<'a> {
             judge,
             first,
             reduction,
-            rest: Mutex::new(Lists::new(store.slots.all - 1)),
-            store: Mutex::new(store),
+            rest: Alone(Mutex::new(Lists::new(store.slots.all - 1))),
+            counts: store.counts(),
+            store: Alone(Mutex::new(store)),
             layout,
             visited: match options.storage {
                 Storage::Exact => Visited::Exact(Table::new(FIRST_SLOTS)),
@@ -260,8 +268,8 @@ impl<'a> Search<'a> {
             });
         }
         self.space.used = Alone(AtomicUsize::new(words));
-        self.space.store = Mutex::new(kept.store);
-        self.space.rest = Mutex::new(kept.rest);
+        self.space.store.0 = Mutex::new(kept.store);
+        self.space.rest.0 = Mutex::new(kept.rest);
         self.space.layout = kept.layout;
         for worker in &mut self.workers {
             worker.memo.lay_out(&self.space.layout);
@@ -567,12 +575,14 @@ impl<'a> Search<'a> {
         space.full = AtomicBool::new(false);
         let store = space
             .store
+            .0
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
         let old = space.layout.fields();
         let same = space.layout.fits(store);
         if !same {
-            space.layout = Layout::new(store);
+            space.layout = Layout::new(store, &space.counts);
+            space.counts = store.counts();
         }
         let (parts, layout, rest) = (store.slots.all, &space.layout, &space.rest);
         let lay_out = |key: &mut Key, ids: &mut [Id]| {
@@ -588,6 +598,7 @@ impl<'a> Search<'a> {
             keys.for_each(|key| lay_out(key, &mut ids));
             for worker in &mut self.workers {
                 worker.memo.lay_out(layout);
+                worker.recent.clear();
             }
         }
         let lays_out = !same && space.visited.is_exact();
@@ -609,12 +620,16 @@ impl<'a> Search<'a> {
             let share = table.slots().div_ceil(threads);
             let moved = together(0..threads, |thread| {
                 let mut ids = vec![0; parts];
-                let end = table.slots().min((thread + 1) * share);
-                for mut word in table.words_in(thread * share..end) {
+                let [start, end] = [thread, thread + 1].map(|at| table.slots().min(at * share));
+                let mut words = table.words_in(start..end).peekable();
+                let mut batch = Vec::with_capacity(BATCH);
+                while words.peek().is_some() {
+                    batch.clear();
+                    batch.extend(words.by_ref().take(BATCH));
                     if lays_out {
-                        lay_out(&mut word, &mut ids);
+                        batch.iter_mut().for_each(|word| lay_out(word, &mut ids));
                     }
-                    larger.insert(word);
+                    insert_all(&larger, &batch, |_| {});
                 }
                 Ok::<_, Infallible>(())
             });
@@ -683,15 +698,7 @@ impl Visited {
     /// Adds words; tells the places of those that were new.
     fn insert_all(&self, words: &[u64], mut tell: impl FnMut(usize)) {
         match self {
-            Self::Exact(table) | Self::Compact(table) => {
-                let near = words.iter().fold(0, |near, word| near ^ table.touch(*word));
-                std::hint::black_box(near);
-                for (at, &word) in words.iter().enumerate() {
-                    if table.insert(word) {
-                        tell(at);
-                    }
-                }
-            }
+            Self::Exact(table) | Self::Compact(table) => insert_all(table, words, tell),
             Self::Bitstate(bits) => {
                 for (at, &word) in words.iter().enumerate() {
                     if bits.insert(word) {
@@ -710,6 +717,17 @@ impl Visited {
             // So many pairs, each alike with a probability of one in 2^63.
             Self::Compact(_) => Some((states * states / 2.0 / (1_u64 << 63) as f64).min(1.0)),
             Self::Bitstate(bits) => Some((states * bits.mistakes()).min(1.0)),
+        }
+    }
+}
+
+/// Adds words; tells the places of those that were new.
+fn insert_all(table: &Table, words: &[u64], mut tell: impl FnMut(usize)) {
+    let near = words.iter().fold(0, |near, word| near ^ table.touch(*word));
+    std::hint::black_box(near);
+    for (at, &word) in words.iter().enumerate() {
+        if table.insert(word) {
+            tell(at);
         }
     }
 }
@@ -742,7 +760,7 @@ fn parts_of(fields: &[Field], rest: &Mutex<Lists>, key: Key, ids: &mut [Id]) {
 #[repr(align(128))]
 struct Worker {
     memo: Memo,
-    /// What was learned since the others were told, if there are others.
+    /// What was learned since the others were told, and whether there are others.
     lessons: Vec<Lesson>,
     shares: bool,
     digest: bool,
@@ -754,8 +772,13 @@ struct Worker {
     /// States for which there was no room.
     left: Vec<Key>,
     breaches: Vec<Breach>,
+    /// The parts of the state that is visited, and of the next; their hashes, and a zero.
     ids: Vec<Id>,
     next_ids: Vec<Id>,
+    hashes: Vec<u64>,
+    next_hashes: Vec<u64>,
+    /// What was looked up last.
+    recent: Recent,
     batch: Batch,
 }
 
@@ -768,6 +791,25 @@ struct Batch {
     words: Vec<u64>,
     counted: Counted,
     breaches: Vec<Breach>,
+}
+
+impl Batch {
+    /// Leaves out the successors that have been looked up lately.
+    fn forget_known(&mut self, recent: &mut Recent) {
+        let has_words = !self.words.is_empty();
+        let mut kept = 0;
+        for at in 0..self.successors.len() {
+            let next = self.successors[at];
+            let word = if has_words { self.words[at] } else { next };
+            self.successors[kept] = next;
+            if has_words {
+                self.words[kept] = word;
+            }
+            kept += usize::from(recent.insert(word));
+        }
+        self.successors.truncate(kept);
+        self.words.truncate(kept);
+    }
 }
 
 /// Why a state could not be visited.
@@ -795,7 +837,7 @@ impl Worker {
             memo: Memo::new(store, layout, reduction.light.clone()),
             lessons: Vec::new(),
             shares,
-            digest,
+            digest: digest && *reduction == Reduction::default(),
             canons: Vec::new(),
             counted: Counted::default(),
             new: Vec::new(),
@@ -803,13 +845,18 @@ impl Worker {
             breaches: Vec::new(),
             ids: vec![0; store.slots.all],
             next_ids: Vec::new(),
+            hashes: vec![0; store.slots.all + 1],
+            next_hashes: vec![0; store.slots.all + 1],
+            recent: Recent::new(),
             batch: Batch::default(),
         }
     }
 
     /// The memory that it takes by itself, roughly.
     fn memory(&self) -> usize {
-        self.memo.memory() + (self.new.capacity() + self.left.capacity()) * size_of::<Key>()
+        self.memo.memory()
+            + self.recent.memory()
+            + (self.new.capacity() + self.left.capacity()) * size_of::<Key>()
     }
 
     /// Visits these states.
@@ -891,10 +938,12 @@ impl Worker {
     /// Looks the successors up, if the table has room for them.
     fn commit(&mut self, space: &Space<'_>) {
         let batch = &mut self.batch;
+        batch.forget_known(&mut self.recent);
         let most = batch.successors.len();
         let used = space.used.0.fetch_add(most, Ordering::Relaxed);
         if used + most > space.visited.room() {
             space.used.0.fetch_sub(most, Ordering::Relaxed);
+            self.recent.clear();
             self.left.append(&mut batch.states);
             batch.successors.clear();
             batch.words.clear();
@@ -938,7 +987,7 @@ impl Worker {
         }
         let is_exact = space.visited.is_exact();
         let hash = if self.digest || !is_exact {
-            self.memo.hash(&self.ids)
+            self.memo.hash(&self.ids, &mut self.hashes)
         } else {
             0
         };
@@ -953,32 +1002,27 @@ impl Worker {
             };
             loop {
                 let step = self.memo.moves[at];
-                let next = if space.reduction.symmetry.is_some() {
+                let (next, to) = if space.reduction.symmetry.is_some() {
                     self.next_representative(space, at)?
                 } else {
                     match self.memo.next(&step, key, &self.ids) {
-                        Some(next) => next,
+                        Some((next, gains)) => {
+                            let lost = Memo::lost(&step, &self.hashes);
+                            (next, hash.wrapping_add(gains).wrapping_sub(lost))
+                        }
                         None => self.next_slowly(space, at)?,
                     }
                 };
                 self.batch.successors.push(next);
                 counted.transitions += 1;
                 if !is_exact {
-                    let to = if space.reduction.symmetry.is_some() {
-                        self.memo.hash(&self.next_ids)
-                    } else {
-                        let effect = &self.memo.effects[at];
-                        self.memo.next_hash(effect, &self.ids, hash)
-                    };
                     self.batch.words.push(word(to));
                 }
                 if step.breaks {
                     self.breach(at);
                 }
                 if self.digest {
-                    let effect = &self.memo.effects[at];
-                    let to = self.memo.next_hash(effect, &self.ids, hash);
-                    let edge = spread(hash ^ to.rotate_left(17) ^ index_of(effect.choice));
+                    let edge = spread(hash ^ to.rotate_left(17) ^ step.index);
                     counted.digest = counted.digest.wrapping_add(spread(edge));
                 }
                 if step.last {
@@ -1025,8 +1069,8 @@ impl Worker {
         Ok(all)
     }
 
-    /// The key of the representative of the state that a move leads to.
-    fn next_representative(&mut self, space: &Space<'_>, at: usize) -> Result<Key, Stuck> {
+    /// The key and the hash of the representative of the state that a move leads to.
+    fn next_representative(&mut self, space: &Space<'_>, at: usize) -> Result<(Key, u64), Stuck> {
         self.next_ids.clear();
         self.next_ids.extend_from_slice(&self.ids);
         if !self.memo.change(at, &mut self.next_ids) {
@@ -1103,7 +1147,7 @@ impl Worker {
     }
 
     #[cold]
-    fn next_slowly(&mut self, space: &Space<'_>, index: usize) -> Result<Key, Stuck> {
+    fn next_slowly(&mut self, space: &Space<'_>, index: usize) -> Result<(Key, u64), Stuck> {
         let mut store = lock(&space.store);
         self.memo
             .next_ids(index, &mut store, &self.ids, &mut self.next_ids);
@@ -1112,24 +1156,14 @@ impl Worker {
         self.next_key(space)
     }
 
-    /// The key of the next state, from its parts.
-    fn next_key(&self, space: &Space<'_>) -> Result<Key, Stuck> {
+    /// The key and the hash of the next state, from its parts.
+    fn next_key(&mut self, space: &Space<'_>) -> Result<(Key, u64), Stuck> {
         let fits = |(slot, id): (usize, &Id)| space.layout.holds(slot, *id);
         if self.next_ids.iter().enumerate().all(fits) {
-            Ok(key_of(&space.layout, &space.rest, &self.next_ids))
+            let key = key_of(&space.layout, &space.rest, &self.next_ids);
+            Ok((key, self.memo.hash(&self.next_ids, &mut self.next_hashes)))
         } else {
             Err(Stuck::NoRoom)
         }
     }
-}
-
-/// A number for each choice.
-fn index_of(choice: Choice) -> u64 {
-    let (kind, more) = match choice {
-        Choice::Step(_) => (0, 0),
-        Choice::Return(_, more) => (1, more),
-        Choice::Expire(_) => (2, 0),
-        Choice::Suspend(_) => (3, 0),
-    };
-    (choice.thread().index() as u64) << 32 | kind << 16 | u64::from(more)
 }

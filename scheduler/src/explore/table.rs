@@ -1,8 +1,9 @@
 //! The states that have been visited: sets that several threads fill at once.
 //!
-//! [`Table`] is an open table of atomic words. A word is put into the first free slot behind the one
-//! of its hash, by compare-and-exchange; nothing is ever taken out, so whoever finds a free slot
-//! where a word would have to stand knows that the word is new. It grows only while one thread has
+//! [`Table`] is an open table of atomic words. A word is put into the first free slot from the one of
+//! its hash on, by compare-and-exchange: first round the line of the cache in which that slot is, then
+//! round the next lines. Nothing is ever taken out, so whoever finds a free slot where a word would
+//! have to stand knows that the word is new. It grows only while one thread has
 //! it alone. [`Bits`] are the bits of a Bloom filter, which never grows.
 
 use std::ops::Range;
@@ -17,7 +18,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct Table {
     /// The words, plus one; zero is free.
     slots: Box<[AtomicU64]>,
+    /// Where the first line of the cache begins, and how many slots there are from there.
+    start: usize,
+    count: usize,
 }
+
+/// So many slots are a line of the processor's cache: who has one at hand has all.
+const LINE: usize = 8;
 
 /// Spreads the bits of a word. One to one, so that different words stay different.
 #[inline(always)]
@@ -33,14 +40,22 @@ fn free(words: usize) -> Box<[AtomicU64]> {
 }
 
 impl Table {
-    /// An empty table of this many slots.
+    /// An empty table of at least this many slots.
     pub(crate) fn new(slots: usize) -> Self {
-        Self { slots: free(slots) }
+        let count = slots.next_multiple_of(LINE);
+        let slots = free(count + LINE - 1);
+        // Where the first line begins, if it is a matter of slots.
+        let start = slots.as_ptr().align_offset(LINE * size_of::<u64>());
+        Self {
+            start: if start < LINE { start } else { 0 },
+            slots,
+            count,
+        }
     }
 
     /// The number of slots.
     pub(crate) fn slots(&self) -> usize {
-        self.slots.len()
+        self.count
     }
 
     /// The memory that it takes.
@@ -48,61 +63,101 @@ impl Table {
         self.slots.len() * size_of::<AtomicU64>()
     }
 
+    #[inline(always)]
+    fn all(&self) -> &[AtomicU64] {
+        &self.slots[self.start..self.start + self.count]
+    }
+
     /// The slot of a word's hash: as far into the table as the hash is into all hashes, so that
     /// neighbours stay neighbours when the table grows.
     #[inline(always)]
     fn first(&self, word: u64) -> usize {
-        ((u128::from(spread(word)) * self.slots.len() as u128) >> u64::BITS) as usize
-    }
-
-    #[inline(always)]
-    fn after(&self, slot: usize) -> usize {
-        if slot + 1 == self.slots.len() {
-            0
-        } else {
-            slot + 1
-        }
+        ((u128::from(spread(word)) * self.count as u128) >> u64::BITS) as usize
     }
 
     /// Reads where the word would stand, so that it is near when it is looked up.
     #[inline(always)]
     pub(crate) fn touch(&self, word: u64) -> u64 {
-        self.slots[self.first(word)].load(Ordering::Relaxed)
+        self.all()[self.first(word)].load(Ordering::Relaxed)
     }
 
     /// Adds a word; says whether it was new. There must be a free slot.
     #[inline]
     pub(crate) fn insert(&self, word: u64) -> bool {
-        let entry = word + 1;
-        let mut at = self.first(word);
+        let (all, entry) = (self.all(), word + 1);
+        let first = self.first(word);
+        let (mut line, in_line) = (first / LINE * LINE, first % LINE);
         loop {
-            // Nothing is published through an entry but the entry itself.
-            let found = self.slots[at].load(Ordering::Relaxed);
-            if found == entry {
-                return false;
-            }
-            if found == 0 {
-                let free = &self.slots[at];
-                match free.compare_exchange(0, entry, Ordering::Relaxed, Ordering::Relaxed) {
-                    Ok(_) => return true,
-                    Err(other) if other == entry => return false,
-                    Err(_) => {}
+            for turn in 0..LINE {
+                let slot = &all[line + (in_line + turn) % LINE];
+                // Nothing is published through an entry but the entry itself.
+                let found = slot.load(Ordering::Relaxed);
+                if found == entry {
+                    return false;
+                }
+                if found == 0 {
+                    match slot.compare_exchange(0, entry, Ordering::Relaxed, Ordering::Relaxed) {
+                        Ok(_) => return true,
+                        Err(other) if other == entry => return false,
+                        Err(_) => {}
+                    }
                 }
             }
-            at = self.after(at);
+            line += LINE;
+            if line == self.count {
+                line = 0;
+            }
         }
     }
 
     /// All words.
     pub(crate) fn words(&self) -> impl Iterator<Item = u64> + '_ {
-        self.words_in(0..self.slots.len())
+        self.words_in(0..self.count)
     }
 
     /// The words in these slots.
     pub(crate) fn words_in(&self, slots: Range<usize>) -> impl Iterator<Item = u64> + '_ {
-        self.slots[slots]
+        self.all()[slots]
             .iter()
             .filter_map(|slot| slot.load(Ordering::Relaxed).checked_sub(1))
+    }
+}
+
+/// Most of the words that one thread has added last, where they are at hand: the table is not.
+#[derive(Debug)]
+pub(crate) struct Recent {
+    /// The words, plus one; zero is free.
+    places: Box<[u64]>,
+}
+
+/// Two to this many words are remembered: they fit into the cache that a processor has for itself.
+const RECENT_BITS: u32 = 15;
+
+impl Recent {
+    /// No words yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            places: vec![0; 1 << RECENT_BITS].into(),
+        }
+    }
+
+    /// The memory that it takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.places.len() * size_of::<u64>()
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.places.fill(0);
+    }
+
+    /// Adds a word, in the place of another; says whether it was not there.
+    #[inline(always)]
+    pub(crate) fn insert(&mut self, word: u64) -> bool {
+        let place = &mut self.places[(spread(word) >> (u64::BITS - RECENT_BITS)) as usize];
+        let is_new = *place != word + 1;
+        *place = word + 1;
+        is_new
     }
 }
 
@@ -170,9 +225,28 @@ mod tests {
 
     #[test]
     fn a_table_can_be_filled_to_the_last_slot() {
-        let table = Table::new(5);
-        assert!((0..5).all(|word| table.insert(word)));
-        assert!((0..5).all(|word| !table.insert(word)));
+        let table = Table::new(17);
+        let slots = table.slots() as u64;
+        assert_eq!(slots, 24);
+        assert!((0..slots).all(|word| table.insert(word)));
+        assert!((0..slots).all(|word| !table.insert(word)));
+    }
+
+    #[test]
+    fn what_is_remembered_was_added() {
+        let mut recent = Recent::new();
+        let places = 1 << RECENT_BITS;
+        let words = places as u64 * 2;
+        assert!((0..words).all(|word| recent.insert(word)));
+        let known = (0..words)
+            .rev()
+            .filter(|word| !recent.insert(*word))
+            .count();
+        // One at each place that was used.
+        assert!(known > places / 2 && known <= places, "{known}");
+        assert!(!recent.insert(0));
+        recent.clear();
+        assert!(recent.insert(0));
     }
 
     #[test]
