@@ -502,12 +502,14 @@ fn what_is_said_to_be_unbroken_is() {
 #[test]
 fn a_scenario_is_called_as_its_file() {
     let mut names = BTreeSet::new();
-    for entry in catalogue::all() {
-        let scenario = entry
-            .scenario()
-            .unwrap_or_else(|error| panic!("{}: {error}", entry.name));
-        assert_eq!(scenario.workload.name, entry.name);
-        names.insert(format!("scenarios/catalogue/{}.toml", entry.name));
+    for (folder, entries) in [("", catalogue::all()), ("endless/", catalogue::endless())] {
+        for entry in entries {
+            let scenario = entry
+                .scenario()
+                .unwrap_or_else(|error| panic!("{}: {error}", entry.name));
+            assert_eq!(scenario.workload.name, entry.name);
+            names.insert(format!("scenarios/catalogue/{folder}{}.toml", entry.name));
+        }
     }
     let files: BTreeSet<_> = files("scenarios/catalogue").into_iter().collect();
     assert_eq!(
