@@ -18,7 +18,10 @@ use super::{
     symmetry::{Canon, Symmetry},
     table::{Bits, Recent, Table, spread},
 };
-use crate::{program::Program, state::StepError};
+use crate::{
+    program::Program,
+    state::{Choice, StepError},
+};
 use iocp_model::ThreadId;
 use std::{
     convert::Infallible,
