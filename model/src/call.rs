@@ -331,6 +331,7 @@ impl Api {
 
 impl Call {
     /// Which call it is.
+    #[inline]
     pub const fn api(&self) -> Api {
         match self {
             Self::CreateIoCompletionPort { .. } => Api::CreateIoCompletionPort,
@@ -431,6 +432,7 @@ pub enum Value {
 }
 
 impl Returned {
+    #[inline]
     pub(crate) fn new(api: Api, status: NtStatus) -> Self {
         Self {
             api,
@@ -442,6 +444,7 @@ impl Returned {
         }
     }
 
+    #[inline]
     pub(crate) fn with(mut self, value: Value) -> Self {
         self.value = value;
         self

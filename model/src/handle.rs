@@ -49,6 +49,7 @@ impl Access {
     pub const GENERIC_ALL: Self = Self(0x1000_0000);
 
     /// Are all rights of `needed` among these?
+    #[inline]
     pub const fn contains(self, needed: Self) -> bool {
         self.0 & needed.0 == needed.0
     }

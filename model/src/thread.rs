@@ -205,6 +205,7 @@ impl Thread {
     }
 
     /// Is a finite time-out of its running that has not run out?
+    #[inline]
     pub fn can_expire(&self) -> bool {
         match self.frame {
             Frame::Dequeue(dequeue) => {

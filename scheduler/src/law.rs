@@ -2,10 +2,11 @@
 //!
 //! A value is found by inversion: one uniform number gives one value, and a greater number a greater
 //! value. So two runs that draw the same numbers can be compared request by request, whatever the
-//! laws are. Nothing here is random, and all functions are those of `libm`, so that a number gives
-//! the same value on every machine.
+//! laws are. Nothing here is random, and all functions are those of `libm`, or written out here, so
+//! that a number gives the same value on every machine.
 
 mod erlang;
+mod logarithm;
 mod normal;
 mod stream;
 
@@ -89,11 +90,12 @@ impl Law {
     ///
     /// Of a [`Sequence`](Self::Sequence) it is one of the values, as if it had no order; see
     /// [`nth`](Self::nth).
+    #[inline]
     #[must_use]
     pub fn sample(&self, u: f64) -> u64 {
         match self {
             Self::Constant(ns) => *ns,
-            Self::Exponential { mean_ns } => whole(-(*mean_ns as f64) * libm::log(1.0 - u)),
+            Self::Exponential { mean_ns } => whole(-(*mean_ns as f64) * logarithm::of(1.0 - u)),
             Self::Uniform { from_ns, to_ns } => {
                 whole(*from_ns as f64 + (to_ns.saturating_sub(*from_ns)) as f64 * u)
             }
@@ -275,6 +277,7 @@ impl fmt::Display for Law {
 }
 
 /// The nearest whole number of nanoseconds that is a [`Time`].
+#[inline]
 fn whole(ns: f64) -> u64 {
     // A conversion saturates; half a nanosecond is far below what any of this means.
     ((ns + 0.5) as u64).min(Time::MOST_NS)

@@ -10,7 +10,7 @@ use crate::{
     workload::{Place, Workload, WorkloadError},
 };
 use iocp_model::{
-    Access, Call, Handle, Kind, Packet, PortId, ProcessId, Semantics, System, ThreadId,
+    Access, Call, Handle, Kind, Packet, PortId, ProcessId, Semantics, System, ThreadId, Timeout,
 };
 use iocp_traces::Number;
 use std::borrow::Cow;
@@ -155,6 +155,21 @@ impl CallOp {
             | Call::NtSetIoCompletion { packet, .. }
             | Call::NtSetIoCompletionEx { packet, .. } => Some(packet),
             _ => None,
+        }
+    }
+
+    /// Can the time of the call run out?
+    pub(crate) fn is_finite(&self) -> bool {
+        match &self.call {
+            Call::GetQueuedCompletionStatus { timeout, .. }
+            | Call::GetQueuedCompletionStatusEx { timeout, .. }
+            | Call::NtRemoveIoCompletion { timeout, .. }
+            | Call::NtRemoveIoCompletionEx { timeout, .. }
+            | Call::WaitForSingleObject { timeout, .. }
+            | Call::WaitForThread { timeout, .. }
+            | Call::WaitOutside { timeout, .. }
+            | Call::Sleep { timeout, .. } => *timeout == Timeout::Finite,
+            _ => false,
         }
     }
 

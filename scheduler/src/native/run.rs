@@ -17,7 +17,7 @@ use crate::{
     program::{Condition, Op, Program},
     trace::does_words,
 };
-use iocp_model::{Api, Call, ThreadId, Timeout};
+use iocp_model::{Api, Call, ThreadId};
 use iocp_traces::{
     Clock as TraceClock, Event, Happening, Header,
     event::{FORMAT, VERSION},
@@ -884,7 +884,7 @@ impl Watcher<'_> {
             // (Wine), and that was not after the last event.
             let due = match thread.phase() {
                 Phase::Calls(at) => match &code.ops[at] {
-                    Op::Call(op) if is_finite(&op.call) => run.clock.counts(op.timeout_ns),
+                    Op::Call(op) if op.is_finite() => run.clock.counts(op.timeout_ns),
                     _ => 0,
                 },
                 Phase::Computes(at) => match &code.ops[at] {
@@ -913,18 +913,4 @@ fn weaker(a: Holds, b: Holds) -> Holds {
         (Holds::Presumably, _) | (_, Holds::Presumably) => Holds::Presumably,
         _ => Holds::Yes,
     }
-}
-
-fn is_finite(call: &Call) -> bool {
-    let timeout = match call {
-        Call::GetQueuedCompletionStatus { timeout, .. }
-        | Call::GetQueuedCompletionStatusEx { timeout, .. }
-        | Call::NtRemoveIoCompletion { timeout, .. }
-        | Call::NtRemoveIoCompletionEx { timeout, .. }
-        | Call::WaitForSingleObject { timeout, .. }
-        | Call::WaitForThread { timeout, .. }
-        | Call::Sleep { timeout, .. } => *timeout,
-        _ => return false,
-    };
-    timeout == Timeout::Finite
 }

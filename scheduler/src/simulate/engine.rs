@@ -58,8 +58,68 @@ struct Place {
     due_timer_ns: u64,
     /// How long that call waits at most.
     waits_ns: u64,
+    /// Where its ops begin among all.
+    first_op: usize,
     /// Nobody can tell whether it sleeps, unless it is a member of a port.
     sleeps_unseen: bool,
+}
+
+/// What is to be known of an op, looked up before.
+#[derive(Clone, Copy, Debug)]
+struct Prepared<'p> {
+    op: &'p Op,
+    kind: OpKind,
+    /// The call, if it is the same in every turn.
+    call: Option<Call>,
+    /// Can its time run out?
+    is_timed: bool,
+    /// Can it change how another thread stands without waking, blocking or ending it at once?
+    reaches_others: bool,
+}
+
+/// What the engine does with an op.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum OpKind {
+    /// Lets the model take the step.
+    Step,
+    /// Lets time pass.
+    Compute,
+    /// Waits until it can take the step.
+    Wait,
+    /// As a step, unless nobody can tell.
+    Sleep,
+}
+
+impl<'p> Prepared<'p> {
+    fn new(op: &'p Op, call: Option<Call>) -> Self {
+        let kind = match op {
+            Op::Compute(_) => OpKind::Compute,
+            Op::Until(..) | Op::Complete { .. } => OpKind::Wait,
+            Op::Call(CallOp {
+                call:
+                    Call::Sleep {
+                        timeout: Timeout::Finite,
+                        alertable: false,
+                    },
+                ..
+            }) => OpKind::Sleep,
+            _ => OpKind::Step,
+        };
+        let reaches_others = matches!(
+            op,
+            Op::Call(CallOp {
+                call: Call::SuspendThread(_) | Call::ResumeThread(_) | Call::TerminateThread(_),
+                ..
+            })
+        );
+        Self {
+            op,
+            kind,
+            call,
+            is_timed: matches!(op, Op::Call(op) if op.is_finite()),
+            reaches_others,
+        }
+    }
 }
 
 /// What the machine costs.
@@ -90,9 +150,8 @@ pub(super) struct Engine<'p, W> {
     restarts_timeouts: bool,
     /// Is it the stretch that is to be written down?
     open: Option<Rc<Cell<bool>>>,
-    /// The calls that are always the same, for each op of each code; and where a code's begin.
-    calls: Vec<Option<Call>>,
-    first_call: Vec<usize>,
+    /// The ops of all codes.
+    ops: Vec<Prepared<'p>>,
     steps: u64,
     /// The steps at this moment.
     steps_now: u64,
@@ -130,22 +189,28 @@ impl<'p, W: RunWatch> Engine<'p, W> {
             due_ns: 0,
             due_timer_ns: u64::MAX,
             waits_ns: 0,
+            first_op: 0,
             sleeps_unseen: program.threads[thread.index()].outside
                 && settings.window.is_none()
                 && !seen.contains(&thread),
         };
         let binds = |op: &Op| matches!(op, Op::Call(call) if call.bind.is_some());
         let fixed = !program.codes.iter().flat_map(|code| &code.ops).any(binds);
-        let (mut calls, mut first_call) = (Vec::new(), Vec::new());
+        let (mut ops, mut begins) = (Vec::new(), Vec::new());
         for code in &program.codes {
-            first_call.push(calls.len());
-            calls.extend(state.prepared(code).map(|call| call.filter(|_| fixed)));
+            begins.push(ops.len());
+            let calls = state.prepared(code).map(|call| call.filter(|_| fixed));
+            let prepared = |(op, call)| Prepared::new(op, call);
+            ops.extend(code.ops.iter().zip(calls).map(prepared));
         }
+        let place = |thread: ThreadId| Place {
+            first_op: begins[program.threads[thread.index()].code],
+            ..place(thread)
+        };
         Ok(Self {
             program,
             settings,
-            calls,
-            first_call,
+            ops,
             books,
             timers: Timers::default(),
             processors: Processors::new(program.processors()),
@@ -304,43 +369,27 @@ impl<'p, W: RunWatch> Engine<'p, W> {
             if !outside && place.quantum_ends_ns <= self.books.now_ns && self.is_preempted(thread) {
                 return Ok(());
             }
-            let object = self.state.system.thread(thread);
-            let choice = if object.can_return() {
+            let choice = if self.state.system.thread(thread).can_return() {
                 Choice::Return(thread, self.state.system.most_more(thread))
             } else {
-                match self.state.op(program, thread) {
-                    op @ Op::Compute(law) => {
-                        if self.places[thread.index()].left_ns.is_none() {
-                            let at = self.state.threads[thread.index()].at;
-                            let ns = self.books.draw(thread, at, law);
-                            let ns = match outside {
-                                true => ns,
-                                false if self.costs.background == 0.0 => ns,
-                                false => (ns as f64 * self.costs.stretch + 0.5) as u64,
-                            };
-                            self.places[thread.index()].left_ns = Some(ns);
-                            self.begins();
-                            self.books.watch.does(thread, op);
-                            self.books.watch.step_ends(program, &self.state);
-                        }
-                        self.computes(thread, outside);
+                let Prepared { op, kind, .. } = *self.op(thread);
+                match kind {
+                    OpKind::Compute => {
+                        self.begins_to_compute(thread, op, outside);
                         return Ok(());
                     }
-                    op @ (Op::Until(..) | Op::Complete { .. })
-                        if !self.state.can_do(thread, op, &mut ()) =>
-                    {
+                    OpKind::Wait if !self.state.can_do(thread, op, &mut ()) => {
                         self.begins();
                         self.books.watch.waits_until(thread, op);
                         self.at_untils.push(thread);
                         self.stops(thread, Standing::AtAnUntil);
                         return Ok(());
                     }
-                    Op::Call(op) if self.sleeps_unseen(thread, op) => {
-                        let ns = self.how_long(thread, op);
-                        let at_ns = self.books.now_ns.saturating_add(ns);
-                        self.places[thread.index()].standing = Standing::Asleep;
-                        self.places[thread.index()].timer =
-                            self.timers.set(at_ns, Timer::GetsOn(thread));
+                    OpKind::Sleep if self.sleeps_unseen(thread) => {
+                        let at_ns = self.books.now_ns.saturating_add(self.how_long(thread, op));
+                        let place = &mut self.places[thread.index()];
+                        place.standing = Standing::Asleep;
+                        place.timer = self.timers.set(at_ns, Timer::GetsOn(thread));
                         return Ok(());
                     }
                     _ => Choice::Step(thread),
@@ -355,6 +404,32 @@ impl<'p, W: RunWatch> Engine<'p, W> {
                 return Ok(());
             }
         }
+    }
+
+    /// The op at which a thread rests.
+    #[inline]
+    fn op(&self, thread: ThreadId) -> &Prepared<'p> {
+        let at = self.state.threads[thread.index()].at as usize;
+        &self.ops[self.places[thread.index()].first_op + at]
+    }
+
+    /// The thread computes, or goes on with what it had begun.
+    fn begins_to_compute(&mut self, thread: ThreadId, op: &Op, outside: bool) {
+        if let Op::Compute(law) = op
+            && self.places[thread.index()].left_ns.is_none()
+        {
+            let at = self.state.threads[thread.index()].at;
+            let ns = self.books.draw(thread, at, law);
+            let ns = match outside || self.costs.background == 0.0 {
+                true => ns,
+                false => (ns as f64 * self.costs.stretch + 0.5) as u64,
+            };
+            self.places[thread.index()].left_ns = Some(ns);
+            self.begins();
+            self.books.watch.does(thread, op);
+            self.books.watch.step_ends(self.program, &self.state);
+        }
+        self.computes(thread, outside);
     }
 
     /// Does the thread, whose quantum is over, stand behind others now?
@@ -386,35 +461,21 @@ impl<'p, W: RunWatch> Engine<'p, W> {
         place.timer = self.timers.set(until_ns, Timer::GetsOn(thread));
     }
 
-    /// Where the call at which a thread rests is among those that were prepared.
-    #[inline]
-    fn call_place(&self, thread: ThreadId) -> usize {
-        let code = self.program.threads[thread.index()].code;
-        self.first_call[code] + self.state.threads[thread.index()].at as usize
-    }
-
     /// How long the call of a thread takes or waits at most, this time.
-    fn how_long(&mut self, thread: ThreadId, op: &CallOp) -> u64 {
-        match &op.law {
-            None => op.timeout_ns,
-            Some(law) => {
+    fn how_long(&mut self, thread: ThreadId, op: &Op) -> u64 {
+        match op {
+            Op::Call(CallOp { law: Some(law), .. }) => {
                 let at = self.state.threads[thread.index()].at;
                 self.books.draw(thread, at, law)
             }
+            Op::Call(op) => op.timeout_ns,
+            _ => 0,
         }
     }
 
-    /// Is this a sleep of which nobody can tell?
-    fn sleeps_unseen(&self, thread: ThreadId, op: &CallOp) -> bool {
-        self.places[thread.index()].sleeps_unseen
-            && matches!(
-                op.call,
-                Call::Sleep {
-                    timeout: Timeout::Finite,
-                    alertable: false
-                }
-            )
-            && self.state.system.thread(thread).port.is_none()
+    /// Can nobody tell whether the thread sleeps?
+    fn sleeps_unseen(&self, thread: ThreadId) -> bool {
+        self.places[thread.index()].sleeps_unseen && self.state.system.thread(thread).port.is_none()
     }
 
     /// One step of the model, and what follows from it.
@@ -424,18 +485,23 @@ impl<'p, W: RunWatch> Engine<'p, W> {
         self.steps += 1;
         self.steps_now += 1;
         self.begins();
-        let op = self.state.op(program, thread);
-        if let (Choice::Step(_), Op::Call(op)) = (choice, op) {
+        let is_step = matches!(choice, Choice::Step(_));
+        let Prepared {
+            op,
+            call,
+            is_timed,
+            reaches_others,
+            ..
+        } = *self.op(thread);
+        if is_step && is_timed {
             self.places[thread.index()].waits_ns = self.how_long(thread, op);
         }
         self.books.actor = Some(thread);
-        let taken = match (choice, op) {
-            (Choice::Step(_), Op::Call(op)) => match self.calls[self.call_place(thread)] {
-                Some(call) => self
-                    .state
-                    .take_call(program, thread, op, call, &mut self.books),
-                None => self.state.take(program, choice, &mut self.books),
-            },
+        let taken = match (op, call) {
+            (Op::Call(op), Some(call)) if is_step => {
+                let books = &mut self.books;
+                self.state.take_call(program, thread, op, call, books)
+            }
             _ => self.state.take(program, choice, &mut self.books),
         };
         let begins_to_wait = match choice {
@@ -443,11 +509,11 @@ impl<'p, W: RunWatch> Engine<'p, W> {
             Choice::Return(..) => self.restarts_timeouts,
             Choice::Expire(_) | Choice::Suspend(_) => false,
         };
-        if begins_to_wait && self.state.system.can_expire(thread) {
+        if begins_to_wait && is_timed && self.state.system.can_expire(thread) {
             self.is_due(thread);
         }
         self.settle(thread, taken)?;
-        if reaches_others(op) {
+        if reaches_others {
             for other in program.thread_ids() {
                 self.follow(other)?;
             }
@@ -505,15 +571,20 @@ impl<'p, W: RunWatch> Engine<'p, W> {
             self.books.begin_counting();
             self.processors.begin(self.books.now_ns);
         }
-        for thread in std::mem::take(&mut self.books.touched) {
+        // Whom it touches on the way follows as well.
+        let mut next = 0;
+        while let Some(&thread) = self.books.touched.get(next) {
+            next += 1;
             if thread != actor {
                 self.follow(thread)?;
             }
         }
+        self.books.touched.clear();
         self.follow(actor)
     }
 
     /// The thread does what the model says that it does.
+    #[inline]
     fn follow(&mut self, thread: ThreadId) -> Result<(), SimulateError> {
         let object = self.state.system.thread(thread);
         let standing = self.places[thread.index()].standing;
@@ -709,17 +780,6 @@ impl<'p, W: RunWatch> Engine<'p, W> {
         };
         (replication, books.watch)
     }
-}
-
-/// Can this op change how another thread stands without waking, blocking or ending it at once?
-fn reaches_others(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::Call(CallOp {
-            call: Call::SuspendThread(_) | Call::ResumeThread(_) | Call::TerminateThread(_),
-            ..
-        })
-    )
 }
 
 /// The threads of which somebody can tell what they do: who is named in a call or a condition.

@@ -73,7 +73,8 @@ pub(super) struct Books<W> {
     pub(super) actor: Option<ThreadId>,
     /// Whom the step has woken, blocked or ended.
     pub(super) touched: SmallVec<[ThreadId; 8]>,
-    touched_ports: SmallVec<[PortId; 4]>,
+    /// The ports that it has touched: a bit for each of the first 63, and one for all others.
+    touched_ports: u64,
     pub(super) handlers: Vec<Handler>,
     requests: Vec<Request>,
     free: Vec<u32>,
@@ -122,7 +123,7 @@ impl<W> Books<W> {
             now_ns: 0,
             actor: None,
             touched: SmallVec::new(),
-            touched_ports: SmallVec::new(),
+            touched_ports: 0,
             handlers: program.threads.iter().enumerate().map(handler).collect(),
             requests: Vec::new(),
             free: Vec::new(),
@@ -157,11 +158,12 @@ impl<W> Books<W> {
     /// How long an op takes this time.
     #[inline]
     pub(super) fn draw(&mut self, thread: ThreadId, at: u32, law: &Law) -> u64 {
-        let handler = &mut self.handlers[thread.index()];
-        let request = handler.hand.first().copied();
         match law {
+            Law::Exponential { .. } => law.sample(self.stream(thread).next()),
             Law::Constant(ns) => *ns,
             Law::Sequence(_) => {
+                let handler = &mut self.handlers[thread.index()];
+                let request = handler.hand.first().copied();
                 let turn = match request {
                     Some(request) => self.requests[request as usize].number,
                     None => {
@@ -177,13 +179,17 @@ impl<W> Books<W> {
                 };
                 law.nth(turn).unwrap_or_default()
             }
-            law => {
-                let stream = match request {
-                    Some(request) => &mut self.requests[request as usize].stream,
-                    None => &mut handler.stream,
-                };
-                law.sample(stream.next())
-            }
+            law => law.sample(self.stream(thread).next()),
+        }
+    }
+
+    /// Where the numbers come from that the thread draws now.
+    #[inline]
+    fn stream(&mut self, thread: ThreadId) -> &mut Stream {
+        let handler = &mut self.handlers[thread.index()];
+        match handler.hand.first() {
+            Some(&request) => &mut self.requests[request as usize].stream,
+            None => &mut handler.stream,
         }
     }
 
@@ -325,9 +331,7 @@ impl<W> Books<W> {
     /// To be looked at after the step.
     #[inline]
     pub(super) fn is_touched(&mut self, port: PortId) {
-        if self.touched_ports.last() != Some(&port) {
-            self.touched_ports.push(port);
-        }
+        self.touched_ports |= 1 << port.index().min(63);
     }
 
     #[inline]
@@ -340,18 +344,34 @@ impl<W> Books<W> {
     /// The step is over: what have ports come to?
     #[inline]
     pub(super) fn look_at_ports(&mut self, system: &System) {
-        for port in std::mem::take(&mut self.touched_ports) {
-            if self.ports.len() <= port.index() {
-                self.ports
-                    .resize_with(system.ports().len(), PortBook::default);
+        let mut touched = std::mem::take(&mut self.touched_ports);
+        while touched != 0 {
+            let index = touched.trailing_zeros() as usize;
+            touched &= touched - 1;
+            let last = if index < 63 {
+                index
+            } else {
+                system.ports().len() - 1
+            };
+            for index in index..=last {
+                self.look_at_port(system, index);
             }
-            self.ports[port.index()].look(system.port(port), self.now_ns);
-            debug_assert_eq!(
-                self.queues.get(port.index()).map_or(0, VecDeque::len),
-                system.port(port).depth(),
-                "what is queued is mirrored"
-            );
         }
+    }
+
+    #[inline]
+    fn look_at_port(&mut self, system: &System, index: usize) {
+        if self.ports.len() <= index {
+            self.ports
+                .resize_with(system.ports().len(), PortBook::default);
+        }
+        let port = &system.ports()[index];
+        self.ports[index].look(port, self.now_ns);
+        debug_assert_eq!(
+            self.queues.get(index).map_or(0, VecDeque::len),
+            port.depth(),
+            "what is queued is mirrored"
+        );
     }
 
     /// Each request that is under way has as many packets as are queued and handled, and all others
