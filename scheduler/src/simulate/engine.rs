@@ -354,12 +354,17 @@ impl<'p, W: RunWatch> Engine<'p, W> {
         let passed = self
             .state
             .finish_computation(self.program, thread, &mut self.books);
-        self.settle(thread, passed)
+        if passed.is_ok() && self.books.touched.is_empty() {
+            self.books.watch.step_ends(self.program, &self.state);
+            return Ok(());
+        }
+        // It was the last op.
+        self.settle(thread, passed)?;
+        self.look_at_untils()
     }
 
     /// A thread that has a processor, or needs none, does what takes no time, and begins what does.
     fn runs(&mut self, thread: ThreadId) -> Result<(), SimulateError> {
-        let program = self.program;
         loop {
             let place = &self.places[thread.index()];
             if place.standing != Standing::Running || self.books.are_full() {

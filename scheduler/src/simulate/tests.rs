@@ -264,6 +264,24 @@ fn who_waits_until_something_is_so_needs_no_processor() {
     assert_eq!((one.end, one.simulated_ns), (End::Finished, 7 * MS));
 }
 
+/// The end of a computation can be that of a thread.
+#[test]
+fn who_waits_for_the_end_of_a_thread_sees_it() {
+    let program = program(json!({
+        "name": "until-the-end",
+        "port": [{"name": "p"}],
+        "thread": [
+            {"name": "client", "outside": true, "program": [
+                {"until": "other has ended"},
+                {"call": "PostQueuedCompletionStatus", "port": "p"}]},
+            {"name": "worker", "program": [
+                {"call": "GetQueuedCompletionStatus", "port": "p"}, {"compute": "1ms"}]},
+            {"name": "other", "program": [{"compute": "3ms"}]}]
+    }));
+    let one = run(&program, &first(1));
+    assert_eq!((one.end, one.simulated_ns), (End::Finished, 4 * MS));
+}
+
 /// Services of 1, 2 and 3 ms in this order.
 fn in_order() -> Program {
     program(json!({
