@@ -135,7 +135,8 @@ fn values_are_checked() {
     says(
         &steps("  { call = \"Sleep\", for = \"1 fortnight\" },"),
         "x.toml:9:27: `for` is a time with its unit (\"10ms\", \"250us\", \"2s\"), 0 or \"infinite\", \
-         of at most 49 days, not the text \"1 fortnight\".",
+         of at most 49 days, or a law such as { law = \"exponential\", mean = \"1ms\" }, not the \
+         text \"1 fortnight\".",
         "",
     );
     says(

@@ -245,7 +245,9 @@ fn what_was_not_reached_is_exit_3() {
     );
     let said = exits(&[&path, SHORT[0], SHORT[1], "--set", "rate=1100"], 3);
     assert!(
-        said.contains("Warning: unstable: what arrives would keep 1.10 processors busy"),
+        said.contains(
+            "Warning: unstable: what arrives would keep 1.10 threads within the limit busy"
+        ),
         "{said}"
     );
 }
