@@ -15,7 +15,7 @@ use iocp_scheduler::{
 };
 
 /// Random programs for each test.
-const PROGRAMS: u64 = if cfg!(debug_assertions) { 200 } else { 4_000 };
+const PROGRAMS: u64 = if cfg!(debug_assertions) { 200 } else { 2_000 };
 /// Larger ones are left out.
 const MOST_STATES: u64 = 3_000;
 
@@ -175,7 +175,9 @@ fn the_order_of_the_search_changes_nothing() {
         };
         explore::explore(program, kernel, &options, &|_| true).unwrap()
     };
+    // Loads have more states than either search would finish.
     let catalogue = catalogue::all().iter();
+    let catalogue = catalogue.filter(|entry| !entry.name.starts_with("load-"));
     let catalogue = catalogue.map(|entry| entry.scenario().unwrap().program);
     let random = (0..PROGRAMS / 2).map(random);
     let (mut compared, mut violated) = (0, 0);
