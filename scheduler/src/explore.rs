@@ -32,11 +32,13 @@ mod layout;
 mod lists;
 mod liveness;
 mod memo;
+mod no_return;
 mod packets;
 mod partial_order;
 mod parts;
 mod search;
 pub mod soundness;
+mod steps;
 mod symmetry;
 mod table;
 mod trail;
@@ -59,6 +61,7 @@ use std::{
     io::{BufRead, Write},
     sync::atomic::{AtomicBool, Ordering},
 };
+use steps::Steps;
 use symmetry::Symmetry;
 use trail::{Shortest, Trail};
 
@@ -178,6 +181,8 @@ pub enum Phase {
     Search,
     /// It looks for the shortest way to a violation.
     Shortest,
+    /// It looks for the point of no return.
+    NoReturn,
     /// It looks for a schedule on which something never comes, among all states once more.
     Liveness,
 }
@@ -367,48 +372,53 @@ pub fn explore_on(
     // Its memory may be needed.
     drop(search);
     if is_violated {
-        let watched = |states, memory: usize| Progress {
-            phase: Phase::Shortest,
+        let watched = |phase, states, memory: usize| Progress {
+            phase,
             states,
             frontier: 0,
             depth: 0,
             memory: memory as u64,
         };
-        let over = |states, memory: usize| match () {
+        let over = |phase, states, memory: usize| match () {
             () if memory as u64 > options.memory => Some(Limit::Memory),
-            () if !go_on(&watched(states, memory)) => Some(Limit::Stopped),
+            () if !go_on(&watched(phase, states, memory)) => Some(Limit::Stopped),
             () => None,
         };
         let symmetry = options.reductions.symmetry;
         let symmetry = symmetry.then(|| Symmetry::find(program, kernel).ok());
         let symmetry = symmetry.flatten();
+        let mut steps = Steps::new(program, &properties, symmetry.as_ref(), &first);
         let shortest = match broken_at_once {
             Some(trail) => Shortest::Found(trail),
-            None => trail::shortest(program, &properties, symmetry.as_ref(), &first, &over)?,
+            None => trail::shortest(&mut steps, &|states, memory| {
+                over(Phase::Shortest, states, memory)
+            })?,
         };
+        let over_for_good = |states, memory| over(Phase::NoReturn, states, memory);
         report.verdict = match shortest {
             Shortest::Found(trail) => Verdict::Violated(Counterexample::new(
-                program,
                 &properties,
-                first,
+                &mut steps,
                 trail,
                 None,
+                &over_for_good,
             )?),
             Shortest::Cut(limit) => {
                 if long.is_none() {
                     long = found_again(begin(), &searched_first, options, |progress| {
-                        let progress = watched(progress.states, progress.memory as usize);
+                        let progress =
+                            watched(Phase::Shortest, progress.states, progress.memory as usize);
                         // What stopped the search for the shortest does not stop this one.
                         go_on(&progress) || limit == Limit::Stopped
                     })?;
                 }
                 match long {
                     Some(choices) => Verdict::Violated(Counterexample::longer(
-                        program,
                         &properties,
-                        first,
+                        &mut steps,
                         &choices,
                         limit,
+                        &over_for_good,
                     )?),
                     None => Verdict::Unknown(limit),
                 }

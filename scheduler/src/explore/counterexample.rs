@@ -7,6 +7,8 @@ use super::{
     history::{History, Situation},
     judge::{Properties, Violation},
     memo::Judge,
+    no_return::point_of_no_return,
+    steps::Steps,
     trail::Trail,
 };
 use crate::{
@@ -14,9 +16,7 @@ use crate::{
     program::{CallOp, Program},
     state::{Choice, State, StepError, Watch},
 };
-use foldhash::fast::FixedState;
 use iocp_model::{Call, Event, Kernel, Observer, Returned, ThreadId, rules::RuleId};
-use std::collections::HashSet;
 
 /// A schedule that ends with a violation, or goes on for ever without what must come.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,15 +32,13 @@ pub struct Counterexample {
     /// What is wrong then.
     pub violation: Violation,
     /// After so many steps every continuation fails; after fewer, some continuation does not.
-    /// `None` if that would have taken too long to find out, or what never comes is the violation.
+    /// `None` if a limit was reached before that was found out, or what never comes is the violation.
     pub point_of_no_return: Option<usize>,
 }
 
-/// So many states may be visited to find the point of no return.
-const MOST_STATES: usize = 1_000_000;
-
 impl Counterexample {
-    /// Replays the schedule step by step on the model, and finds the point of no return.
+    /// Replays the schedule step by step on the model, and finds the point of no return, if `over` does
+    /// not say before that a limit has been reached. It begins where these steps begin.
     ///
     /// # Errors
     /// If the schedule cannot be taken.
@@ -48,18 +46,17 @@ impl Counterexample {
     /// # Panics
     /// If the schedule does not break the property: then the search that found it is wrong.
     pub(crate) fn new(
-        program: &Program,
         properties: &Properties<'_>,
-        first: Situation,
+        steps: &mut Steps<'_>,
         trail: Trail,
         not_shortest: Option<Limit>,
+        over: &dyn Fn(u64, usize) -> Option<Limit>,
     ) -> Result<Self, StepError> {
-        let mut replay = Replay {
-            program,
+        let replay = Replay {
+            program: steps.program,
             properties,
-            failing: HashSet::default(),
         };
-        let mut on_the_way = vec![first];
+        let mut on_the_way = vec![steps.first.clone()];
         let mut broken = replay.properties.first(&on_the_way[0]);
         for choice in &trail.choices {
             let mut next = on_the_way[on_the_way.len() - 1].clone();
@@ -74,7 +71,7 @@ impl Counterexample {
             "the schedule that the search found, replayed on the model"
         );
         Ok(Self {
-            point_of_no_return: replay.point_of_no_return(&on_the_way)?,
+            point_of_no_return: point_of_no_return(steps, &on_the_way, over)?,
             schedule: trail.choices,
             not_shortest,
             cycle: None,
@@ -91,23 +88,22 @@ impl Counterexample {
     /// # Panics
     /// If the schedule breaks no property: then the search that found it is wrong.
     pub(crate) fn longer(
-        program: &Program,
         properties: &Properties<'_>,
-        first: Situation,
+        steps: &mut Steps<'_>,
         choices: &[Choice],
         limit: Limit,
+        over: &dyn Fn(u64, usize) -> Option<Limit>,
     ) -> Result<Self, StepError> {
         let replay = Replay {
-            program,
+            program: steps.program,
             properties,
-            failing: HashSet::default(),
         };
-        let mut situation = first.clone();
+        let mut situation = steps.first.clone();
         let mut broken = None;
-        let mut steps = 0;
+        let mut taken = 0;
         for choice in choices {
             broken = replay.take(&mut situation, *choice)?;
-            steps += 1;
+            taken += 1;
             if broken.is_some() {
                 break;
             }
@@ -116,10 +112,10 @@ impl Counterexample {
         let violation = violation
             .unwrap_or_else(|| panic!("the schedule that the search found breaks a property"));
         let trail = Trail {
-            choices: choices[..steps].to_vec(),
+            choices: choices[..taken].to_vec(),
             violation,
         };
-        Self::new(program, properties, first, trail, Some(limit))
+        Self::new(properties, steps, trail, Some(limit), over)
     }
 
     /// Replays a schedule on which something never comes, and checks everything that makes it one.
@@ -239,7 +235,6 @@ pub fn violation(
     let replay = Replay {
         program,
         properties: &properties,
-        failing: HashSet::default(),
     };
     let mut situation = Situation {
         state: State::initial(program, kernel.semantics())?,
@@ -260,11 +255,9 @@ pub fn violation(
 }
 
 /// Takes steps on the plain model.
-struct Replay<'a> {
-    program: &'a Program,
-    properties: &'a Properties<'a>,
-    /// Situations from which every continuation fails.
-    failing: HashSet<Vec<u8>, FixedState>,
+pub(super) struct Replay<'a> {
+    pub(super) program: &'a Program,
+    pub(super) properties: &'a Properties<'a>,
 }
 
 /// Remembers what the expectations need.
@@ -275,7 +268,7 @@ struct Remember {
 
 impl Replay<'_> {
     /// Takes a step; what it breaks.
-    fn take(
+    pub(super) fn take(
         &self,
         situation: &mut Situation,
         choice: Choice,
@@ -292,75 +285,6 @@ impl Replay<'_> {
             .map(Violation::twice)
             .or_else(|| self.properties.first(situation)))
     }
-
-    /// After how many steps every continuation fails.
-    fn point_of_no_return(&mut self, on_the_way: &[Situation]) -> Result<Option<usize>, StepError> {
-        for (steps, situation) in on_the_way.iter().enumerate().rev().skip(1) {
-            match self.can_go_well(situation)? {
-                Some(true) => return Ok(Some(steps + 1)),
-                Some(false) => {}
-                None => return Ok(None),
-            }
-        }
-        Ok(Some(0))
-    }
-
-    /// Is there a continuation without a violation? It may be endless. `None`: too many to look at.
-    fn can_go_well(&mut self, from: &Situation) -> Result<Option<bool>, StepError> {
-        let mut path = vec![self.open(from)?];
-        let mut on_path: HashSet<_, FixedState> = HashSet::default();
-        on_path.insert(path[0].key.clone());
-        while let Some(here) = path.last_mut() {
-            if self.failing.len() >= MOST_STATES {
-                return Ok(None);
-            }
-            let Some(next) = here.next.pop() else {
-                if here.is_good_end {
-                    return Ok(Some(true));
-                }
-                // No step leads anywhere good.
-                on_path.remove(&here.key);
-                self.failing.insert(std::mem::take(&mut here.key));
-                path.pop();
-                continue;
-            };
-            let next = self.open(&next)?;
-            // A way back to where it was can be gone round for ever.
-            if on_path.contains(&next.key) {
-                return Ok(Some(true));
-            }
-            if !self.failing.contains(&next.key) {
-                on_path.insert(next.key.clone());
-                path.push(next);
-            }
-        }
-        Ok(Some(false))
-    }
-
-    fn open(&self, situation: &Situation) -> Result<Open, StepError> {
-        let mut choices = Vec::new();
-        situation.state.choices(self.program, &mut choices);
-        let mut next = Vec::new();
-        for &choice in &choices {
-            let mut after = situation.clone();
-            if self.take(&mut after, choice)?.is_none() {
-                next.push(after);
-            }
-        }
-        Ok(Open {
-            key: situation.bytes(),
-            is_good_end: choices.is_empty() && self.properties.end(situation).is_none(),
-            next,
-        })
-    }
-}
-
-/// A situation whose continuations are being tried.
-struct Open {
-    key: Vec<u8>,
-    /// Where unbroken steps lead.
-    next: Vec<Situation>,
-    is_good_end: bool,
 }
 
 impl Observer for Remember {

@@ -147,18 +147,6 @@ impl History {
 }
 
 impl Situation {
-    /// The same bytes if and only if it is the same situation of the same program.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        self.state.encode(&mut bytes);
-        for part in 0..self.history.parts() {
-            let part = self.history.part(part).bytes();
-            bytes.extend((part.len() as u64).to_le_bytes());
-            bytes.extend(part);
-        }
-        bytes
-    }
-
     /// The outcome of a run that ends here.
     pub(crate) fn outcome(&self, program: &Program) -> Outcome {
         let mut took = vec![Vec::new(); program.threads.len()];

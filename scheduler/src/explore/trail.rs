@@ -13,21 +13,8 @@
 //! where it is now, one leads to a state with the next representative, because one led there from the
 //! representative of this state.
 
-use super::{
-    Limit,
-    history::Situation,
-    judge::Violation,
-    layout::Layout,
-    lists::Lists,
-    memo::{Judge, Memo, NO_MOVES},
-    parts::{Id, Slots, Store},
-    symmetry::{Canon, Symmetry},
-};
-use crate::{
-    program::Program,
-    state::{Choice, StepError},
-};
-use iocp_model::ThreadId;
+use super::{Limit, judge::Violation, lists::Lists, parts::Id, steps::Steps};
+use crate::state::{Choice, StepError};
 
 /// A schedule that ends with a violation.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,15 +40,10 @@ pub(crate) enum Shortest {
 /// # Errors
 /// If a thread of the program spins.
 pub(crate) fn shortest(
-    program: &Program,
-    judge: &(dyn Judge + Sync),
-    symmetry: Option<&Symmetry>,
-    first: &Situation,
+    steps: &mut Steps<'_>,
     over: &dyn Fn(u64, usize) -> Option<Limit>,
 ) -> Result<Shortest, StepError> {
-    let mut steps = Steps::new(program, judge, symmetry, first);
-    let start = steps.store.ids(first);
-    steps.memo.look_at(&mut steps.store);
+    let start = steps.ids(steps.first);
     let mut states = Lists::new(start.len());
     let mut next = start.clone();
     steps.represent(&mut next);
@@ -83,7 +65,7 @@ pub(crate) fn shortest(
         }
         ids.copy_from_slice(states.of(at as Id));
         let mut moves = 0;
-        for thread in program.thread_ids() {
+        for thread in steps.program.thread_ids() {
             for step in steps.of(thread, &ids)? {
                 moves += 1;
                 if steps.memo.moves[step].breaks {
@@ -96,7 +78,7 @@ pub(crate) fn shortest(
                 }
             }
         }
-        if moves == 0 && judge.end(&steps.store.situation(&ids, first)).is_some() {
+        if moves == 0 && steps.end(&ids).is_some() {
             // No state of this level has a shorter one.
             best = Some(at as Id);
             break;
@@ -133,115 +115,8 @@ pub(crate) fn shortest(
             choices.push(choice);
             steps.found.take()
         }
-        None => judge.end(&steps.store.situation(&here, first)),
+        None => steps.end(&here),
     };
     let violation = violation.unwrap_or_else(|| unreachable!("like states break like properties"));
     Ok(Shortest::Found(Trail { choices, violation }))
-}
-
-/// The steps of states, and the representatives of those that they lead to.
-struct Steps<'a> {
-    program: &'a Program,
-    judge: &'a (dyn Judge + Sync),
-    symmetry: Option<&'a Symmetry>,
-    first: &'a Situation,
-    store: Store,
-    memo: Memo,
-    /// Of each kernel's side, the way to its representative.
-    canons: Vec<Option<Canon>>,
-    /// What the step that was looked for breaks.
-    found: Option<Violation>,
-}
-
-impl<'a> Steps<'a> {
-    fn new(
-        program: &'a Program,
-        judge: &'a (dyn Judge + Sync),
-        symmetry: Option<&'a Symmetry>,
-        first: &'a Situation,
-    ) -> Self {
-        let store = Store::new(program, first);
-        let memo = Memo::new(&store, &Layout::Folded, None);
-        Self {
-            program,
-            judge,
-            symmetry,
-            first,
-            store,
-            memo,
-            canons: Vec::new(),
-            found: None,
-        }
-    }
-
-    /// The memory that they take, roughly.
-    fn memory(&self) -> usize {
-        self.store.memory() + self.memo.memory() + self.canons.len() * size_of::<Option<Canon>>()
-    }
-
-    /// The steps of a thread in a state.
-    fn of(&mut self, thread: ThreadId, ids: &[Id]) -> Result<std::ops::Range<usize>, StepError> {
-        let leaf = match self.memo.leaf(thread.index(), ids) {
-            Some(leaf) => leaf,
-            None => {
-                let (memo, store) = (&mut self.memo, &mut self.store);
-                memo.learn(self.program, store, self.judge, self.first, thread, ids)?;
-                memo.leaf(thread.index(), ids).unwrap_or(NO_MOVES)
-            }
-        };
-        if leaf == NO_MOVES {
-            return Ok(0..0);
-        }
-        let first = leaf as usize;
-        let more = self.memo.moves[first..].iter().position(|step| step.last);
-        Ok(first..first + more.unwrap_or(0) + 1)
-    }
-
-    /// The parts of the state that a step leads to.
-    fn take(&mut self, step: usize, ids: &[Id], next: &mut Vec<Id>) {
-        self.memo.next_ids(step, &mut self.store, ids, next);
-        self.memo.look_at(&mut self.store);
-    }
-
-    /// Turns the parts of a state into those of its representative.
-    fn represent(&mut self, ids: &mut [Id]) {
-        let Some(symmetry) = self.symmetry else {
-            return;
-        };
-        let system = ids[Slots::SYSTEM] as usize;
-        if self.canons.len() <= system {
-            self.canons.resize(system + 1, None);
-        }
-        let canon = self.canons[system].get_or_insert_with(|| {
-            let canon = symmetry.canon(&mut self.store, system as Id);
-            self.memo.look_at(&mut self.store);
-            canon
-        });
-        let memo = &self.memo;
-        canon.apply(ids, |thread, id| memo.rank(thread, id));
-    }
-
-    /// A step from a state: what it breaks, and the representative of the state that it leads to,
-    /// decide. The parts of that state itself.
-    fn one(
-        &mut self,
-        from: &[Id],
-        is_it: impl Fn(Option<&Violation>, &[Id]) -> bool,
-    ) -> Result<Option<(Choice, Vec<Id>)>, StepError> {
-        let mut next = Vec::new();
-        for thread in self.program.thread_ids() {
-            for step in self.of(thread, from)? {
-                self.take(step, from, &mut next);
-                let mut represented = next.clone();
-                self.represent(&mut represented);
-                let breach = self.memo.effects[step].breach;
-                let breach = breach.map(|breach| &self.memo.breaches[breach as usize]);
-                if is_it(breach, &represented) {
-                    self.found = breach.cloned();
-                    return Ok(Some((self.memo.effects[step].choice, next)));
-                }
-            }
-        }
-        Ok(None)
-    }
 }

@@ -163,6 +163,7 @@ fn line(name: &str, progress: &Progress, rate: f64) -> String {
     let phase = match progress.phase {
         Phase::Search => "searches all states",
         Phase::Shortest => "looks for the shortest schedule that breaks a property",
+        Phase::NoReturn => "looks for the point of no return",
         Phase::Liveness => "looks for a schedule on which something never comes",
     };
     let mut line = format!(
