@@ -121,6 +121,7 @@ pub(crate) fn compile(workload: &Workload) -> Result<Program> {
         codes,
         threads_can_be_ended: ends_others,
         counts_apart: false,
+        alike: None,
     };
     expect::check_expectations(&program)?;
     Ok(program)

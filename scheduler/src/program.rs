@@ -47,6 +47,19 @@ pub struct Program {
     /// Can other threads come between the return of a call and its `counts`? They can on a real
     /// kernel; see [`with_counts_apart`](Self::with_counts_apart).
     pub counts_apart: bool,
+    /// Packets that have been made alike for a search.
+    pub(crate) alike: Option<Alike>,
+}
+
+/// How the packets that have been made alike are marked: they are counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Alike {
+    /// Their key.
+    pub(crate) key: u64,
+    /// The key that a thread remembers of one that it has marked.
+    pub(crate) marked: u64,
+    /// The counter.
+    pub(crate) counter: usize,
 }
 
 /// Which code a thread runs, where.

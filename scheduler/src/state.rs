@@ -662,7 +662,7 @@ impl State {
                 noting.watch.does(thread, op);
                 match op {
                     Op::Add { counter, by, .. } => self.add(*counter, *by, noting.watch),
-                    Op::Mark { set } => self.mark(*set, thread, noting.watch),
+                    Op::Mark { set } => self.mark(program, *set, thread, noting.watch),
                     Op::Complete {
                         file,
                         status,
@@ -925,10 +925,21 @@ impl State {
         Ok(())
     }
 
-    fn mark<W: Watch>(&mut self, set: usize, thread: ThreadId, watch: &mut W) {
+    fn mark<W: Watch>(&mut self, program: &Program, set: usize, thread: ThreadId, watch: &mut W) {
         watch.reads(Part::Last(thread));
+        let last = &mut self.threads[thread.index()].last;
+        if let Some(alike) = &program.alike {
+            if last.has_key(alike.key) {
+                watch.overwrites(Part::Last(thread));
+                last.key = alike.marked;
+                return self.add(alike.counter, 1, watch);
+            }
+            if last.has_key(alike.marked) {
+                return watch.marked_twice(thread, alike.key);
+            }
+        }
+        let key = last.key;
         watch.reads(Part::Marked(set));
-        let key = self.threads[thread.index()].last.key;
         let marked = &mut self.marked[set];
         match marked.binary_search(&key) {
             Ok(_) => watch.marked_twice(thread, key),

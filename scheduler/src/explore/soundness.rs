@@ -42,7 +42,7 @@ pub const SOUNDNESS: &[Soundness] = &[
         property: "No packet lost or delivered twice",
         partial_order: "sound: every packet that is marked in one order is marked in all",
         symmetry: "sound: a set of marked packets does not say by whom",
-        packets: "by a count: one lost and another delivered twice in the same schedule are not seen",
+        packets: "sound where they are counted: those marked are all that were posted, each under its own key; else refused",
     },
     Soundness {
         property: "A bound that counts steps (`most_wait`, `--most-depth`)",
