@@ -15,14 +15,12 @@ mod risks;
 mod search;
 mod small;
 mod trial;
-mod unit;
 
 pub use load::Holds;
 pub use objective::{Objective, Verdict};
 pub use reasons::Reason;
 pub use risks::{Finding, Hazard, Risk};
 pub use trial::{Pool, Trial};
-pub use unit::Unit;
 
 use crate::{
     parameters::short::anybody_sends,

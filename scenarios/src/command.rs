@@ -28,6 +28,7 @@ use crate::{
     catalogue,
     file::{self, Scenario},
     near::nearest,
+    report::Page,
 };
 use clap::{
     CommandFactory, Parser, Subcommand, ValueEnum,
@@ -156,6 +157,17 @@ enum Format {
     Human,
     /// For programs.
     Json,
+}
+
+/// How results are written that can be a page, too.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+enum PageFormat {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+    /// For people, as one page for a browser.
+    Html,
 }
 
 /// Runs the command on the process's arguments.
@@ -322,6 +334,21 @@ fn print_json(value: &serde_json::Value) -> Result<()> {
     serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from)?;
     writeln!(out)?;
     Ok(out.flush()?)
+}
+
+/// Writes a page on standard output.
+fn print_page(page: &Page) -> Result<()> {
+    let mut out = output();
+    out.write_all(page.html().as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// A scenario's name, and behind it its title if it has one.
+fn titled(name: &str, title: &str) -> String {
+    match title {
+        "" => name.to_owned(),
+        title => format!("{name}: {title}"),
+    }
 }
 
 /// The columns of the terminal: as `COLUMNS` says, or the terminal itself, or else 120.

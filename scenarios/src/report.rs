@@ -32,7 +32,6 @@
 //! |---|---|
 //! | `bars`, `heat_map`, `lines`, `percentiles`, `table`, `timeline` | a kind of figure each: its data, and how it is drawn |
 //! | `axis` | where a value stands, and its ticks |
-//! | `unit` | numbers in words |
 //! | `page` | the page around the figures |
 
 mod axis;
@@ -44,8 +43,8 @@ mod page;
 mod percentiles;
 mod table;
 mod timeline;
-mod unit;
 
+pub use crate::unit::Unit;
 pub use axis::Axis;
 pub use bars::{Bar, Bars};
 pub use heat_map::{Cell, HeatMap};
@@ -53,7 +52,6 @@ pub use lines::{Line, Lines, Point};
 pub use percentiles::{Curve, Percentiles};
 pub use table::Table;
 pub use timeline::{MOST_EVENTS, Timeline};
-pub use unit::Unit;
 
 /// A page.
 #[derive(Clone, PartialEq, Default, Debug)]

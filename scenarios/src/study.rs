@@ -21,7 +21,7 @@ mod written;
 
 pub use interval::Interval;
 pub use metrics::METRICS;
-pub use percentiles::PERCENTILES;
+pub use percentiles::{CURVE, PERCENTILES};
 pub use theory::{Theory, Value};
 pub use warm_up::{WarmUp, mser};
 pub use warning::Warning;
@@ -116,6 +116,9 @@ pub struct Estimate {
     pub metrics: BTreeMap<String, Interval>,
     /// The latencies of all replications together.
     pub latency: Histogram<u64>,
+    /// Each part of the requests in [`CURVE`] and the latency that it does not exceed, as long as enough
+    /// requests do.
+    pub curve: Vec<(f64, Interval)>,
     /// How many replications there were.
     pub replications: u32,
     /// How many requests each measured.
@@ -292,6 +295,7 @@ pub fn estimate(
     Ok(Estimate {
         stable,
         metrics,
+        curve: samples.latency.curve(precision.confidence),
         latency: samples.latency.all,
         replications: samples.done,
         requests: samples.requests,

@@ -29,7 +29,7 @@ mod table;
 pub use axis::Axis;
 pub use condition::Condition;
 pub use read::{KEYS, SIMULATE, Written};
-pub use row::{CURVE, Row, Status};
+pub use row::{Row, Status};
 pub use sheet::{Shard, Sheet};
 pub use table::{Cells, Column, Table};
 

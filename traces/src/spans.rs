@@ -289,7 +289,12 @@ impl<'t> Builder<'t> {
                 let port = self.port(&state.port);
                 let waiters = state.waiters.iter();
                 let waiters = waiters.filter_map(|name| self.threads.get(name.as_ref()));
-                let waiters = waiters.map(|&thread| thread as u32).collect();
+                let waiters: Vec<_> = waiters.map(|&thread| thread as u32).collect();
+                for &thread in &waiters {
+                    // The trace is a part of a longer one: it has been waiting since before.
+                    let before = (Doing::Waits, self.spans.begin, String::new());
+                    self.now[thread as usize].doing.get_or_insert(before);
+                }
                 self.spans.ports[port].samples.push(Sample {
                     at,
                     depth: state.depth,

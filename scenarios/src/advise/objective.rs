@@ -1,9 +1,9 @@
 //! What is asked of a server: `p99<20ms`, `throughput>900`, `utilisation<80%`.
 
-use super::unit::Unit;
 use crate::{
     near::nearest,
     study::{Interval, METRICS, PERCENTILES},
+    unit::Unit,
 };
 use iocp_scheduler::workload::Time;
 use std::{fmt, str::FromStr};
@@ -169,7 +169,7 @@ fn read(bound: &str, unit: Unit) -> Result<f64, String> {
         number.filter(|number: &f64| number.is_finite() && *number >= 0.0)
     };
     match unit {
-        Unit::Time => match Time::parse(bound) {
+        Unit::Seconds => match Time::parse(bound) {
             Some(Time::Nanoseconds(ns)) if ns > 0 => Ok(ns as f64 / 1e9),
             _ => Err(format!(
                 "\"{bound}\" is no time; write it with its unit and more than 0, as in 20ms, 250us or 1.5s."
@@ -184,7 +184,7 @@ fn read(bound: &str, unit: Unit) -> Result<f64, String> {
                 .filter(|share| *share <= 1.0)
                 .ok_or_else(|| format!("\"{bound}\" is no share; write 80% or 0.8, from 0 to 1."))
         }
-        Unit::Rate | Unit::Count => {
+        Unit::PerSecond | Unit::Number => {
             let text = bound.strip_suffix("/s").unwrap_or(bound);
             number(text).ok_or_else(|| format!("\"{bound}\" is no number; write one, as in 900."))
         }

@@ -1,7 +1,10 @@
 //! What limits a server, in numbers: its processors, its threads, the limit, its queue, its locks.
 
-use super::{trial::Trial, unit::Unit};
-use crate::roles::{Roles, steps};
+use super::trial::Trial;
+use crate::{
+    roles::{Roles, steps},
+    unit::Unit,
+};
 use iocp_scheduler::{
     Law, Program, Workload,
     workload::{Step, ThreadDeclaration},
@@ -52,8 +55,8 @@ pub(super) fn why(trial: &Trial, reasons: &[Reason]) -> Option<String> {
         return Some(format!(
             "Of the {} that a request takes on the mean it spends {} in the queue; the rest is what it \
              computes and waits for elsewhere, and no pool makes that shorter.",
-            Unit::Time.shown(trial.mean("latency.mean")),
-            Unit::Time.shown(trial.mean("queue_wait.mean"))
+            Unit::Seconds.in_words(trial.mean("latency.mean")),
+            Unit::Seconds.in_words(trial.mean("queue_wait.mean"))
         ));
     }
     first(reasons).map(|reason| reason.says.clone())
@@ -71,11 +74,11 @@ pub(super) fn first(reasons: &[Reason]) -> Option<&Reason> {
 }
 
 fn share(part: f64) -> String {
-    Unit::Share.shown(part)
+    Unit::Share.in_words(part)
 }
 
 fn count(number: f64) -> String {
-    Unit::Count.shown(number)
+    Unit::Number.in_words(number)
 }
 
 fn processors(trial: &Trial, program: &Program) -> Reason {
@@ -171,8 +174,8 @@ fn queue(trial: &Trial) -> Reason {
         says: format!(
             "A packet waits {} in the queue on the mean, where a request takes {} in all; {} are queued \
              on the mean, and up to {}.",
-            Unit::Time.shown(waits),
-            Unit::Time.shown(takes),
+            Unit::Seconds.in_words(waits),
+            Unit::Seconds.in_words(takes),
             count(trial.mean("depth.mean")),
             count(trial.mean("depth.max"))
         ),
@@ -210,7 +213,7 @@ fn locks(trial: &Trial, workload: &Workload) -> Option<Reason> {
             "A request holds {} for {}, so of its {} {} are taken on the mean, and more than {} requests a \
              second it cannot let pass; {} threads stand in line for it.",
             lock.name,
-            Unit::Time.shown(lock.held),
+            Unit::Seconds.in_words(lock.held),
             match lock.places {
                 1 => "one place".to_owned(),
                 places => format!("{places} places"),

@@ -1,10 +1,9 @@
 //! A trace as a picture: a page with its timeline, or a file for Perfetto.
 
-use super::{Problem, Result, output};
+use super::{Problem, Result, output, print_page, titled};
 use crate::report::{self, Made, Page, Section, Timeline};
 use clap::ValueEnum;
 use iocp_traces::{Producer, Trace, perfetto, read::MOST_EVENTS_HELD};
-use std::io::Write;
 
 /// How a trace is written.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
@@ -45,10 +44,7 @@ pub(super) fn page(
             .and_then(|text| text.as_str())
     };
     let name = scenario("name").unwrap_or("a trace");
-    let title = match scenario("title") {
-        Some(title) if !title.is_empty() => format!("{name}: {title}"),
-        _ => name.to_owned(),
-    };
+    let title = titled(name, scenario("title").unwrap_or_default());
     let seed = match trace.header.producer {
         Producer::Simulator { seed, .. } => Some(seed),
         _ => None,
@@ -64,9 +60,7 @@ pub(super) fn page(
     if !outcome.is_empty() {
         page.add(Section::text("What came of it", outcome));
     }
-    let mut out = output();
-    out.write_all(page.html().as_bytes())?;
-    Ok(out.flush()?)
+    print_page(&page)
 }
 
 /// Writes the trace for Perfetto. There must not be more events than are in it.

@@ -1,13 +1,13 @@
 //! `iocp rules`: the rule book, where each rule is, and who would notice if it were not so.
 
-use super::{Exit, Problem, Result, counted, output, print_json};
+use super::{Exit, PageFormat as Format, Problem, Result, counted, output, print_json};
 use crate::{
     matrix::{self, Broken, GAPS, Place, Row, Totals, json, page},
     near::nearest,
     questions::{self, Question},
     recordings,
 };
-use clap::{Args, ValueEnum};
+use clap::Args;
 use iocp_model::{Mutant, rules};
 use std::{
     collections::BTreeMap,
@@ -33,17 +33,6 @@ pub(super) struct Arguments {
     /// The format of the output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
-}
-
-/// How the matrix is written.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
-enum Format {
-    /// For people.
-    Human,
-    /// For programs.
-    Json,
-    /// For people, as one page for a browser.
-    Html,
 }
 
 /// What the arguments name.

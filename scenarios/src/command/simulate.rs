@@ -1,13 +1,18 @@
 //! `iocp simulate`: how a scenario behaves under load, in virtual time.
 //!
 //! Here are the arguments and the way through them. `replications` runs on several threads, `watch`
-//! says how far it is, `report` shows what came out.
+//! says how far it is, `report` shows what came out, `page` does with pictures, and `window` writes down
+//! a short stretch for one of them.
 
+mod page;
 pub(super) mod replications;
 mod report;
 pub(super) mod watch;
+mod window;
 
-use super::{Exit, Format, Kernels, Problem, Result, find_scenario, print_json, quoted};
+use super::{
+    Exit, Kernels, PageFormat, Problem, Result, find_scenario, print_json, print_page, quoted,
+};
 use crate::{
     file::Scenario,
     parameters::{self, Setting},
@@ -17,9 +22,9 @@ use clap::{Args, builder::PossibleValuesParser};
 use iocp_model::{Kernel, Profile};
 use iocp_scheduler::{Program, run::RunError, simulate::SimulateError};
 use report::Simulated;
-pub(super) use report::shown_metric as shown;
 use std::{num::NonZeroUsize, thread::available_parallelism, time::Instant};
 use watch::Watch;
+use window::Window;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -61,8 +66,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     quiet: bool,
     /// The format of the output.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = PageFormat::Human)]
+    format: PageFormat,
 }
 
 /// The metrics that an interval can be asked for, for clap.
@@ -136,10 +141,11 @@ pub(super) fn run(arguments: &Arguments) -> Result {
     };
     let elapsed = begin.elapsed();
     watch.end();
-    let estimate = estimate.map_err(|error| match error {
+    let not_simulated = |error| match error {
         StudyError::Simulate(error @ SimulateError::Run(RunError::Bug(_))) => panic!("{error}"),
         error => Problem::new(format!("{}: {error}", program.workload.name)),
-    })?;
+    };
+    let estimate = estimate.map_err(not_simulated)?;
     let simulated = Simulated {
         workload: &program.workload,
         kernel: arguments.profile,
@@ -149,8 +155,12 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         again: arguments.again(),
     };
     match arguments.format {
-        Format::Human => simulated.human()?,
-        Format::Json => print_json(&simulated.json())?,
+        PageFormat::Human => simulated.human()?,
+        PageFormat::Json => print_json(&simulated.json())?,
+        PageFormat::Html => {
+            let window = Window::of(&program, arguments.profile, &precision, &estimate);
+            print_page(&simulated.page(&window.map_err(not_simulated)?))?;
+        }
     }
     Ok(match estimate.reached && estimate.stable {
         true => Exit::Holds,

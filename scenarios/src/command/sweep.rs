@@ -9,12 +9,12 @@ mod watch;
 use super::{
     Exit, Problem, Result, find_scenario, output, quoted, read_at_most,
     results::{Folder, counts, verdict},
-    simulate::shown,
 };
 use crate::{
     catalogue,
     file::{MOST_BYTES, Scenario},
     sweep::{Plan, Row, Shard, Sheet, Status, Written},
+    unit::Unit,
 };
 use clap::Args;
 use pool::{Event, Pool};
@@ -220,7 +220,7 @@ fn table(out: &mut impl Write, sheet: &Sheet, rows: &BTreeMap<usize, Row>) -> Re
     for row in rows.values() {
         let mut cells: Vec<_> = keys().map(|key| row.in_words(key)).collect();
         cells.extend(SHOWN.map(|(_, metric)| match row.number(metric) {
-            Some(value) => shown(metric, value),
+            Some(value) => Unit::of(metric).in_table(value),
             None => "?".into(),
         }));
         cells.push(match row.status() {

@@ -5,7 +5,7 @@ use super::{
     model::{Arrivals, Clients, Model, Path, Phase, Workers},
     sample::{FEWEST, Fitted},
 };
-use crate::file::to_toml;
+use crate::{file::to_toml, unit::by_thousands};
 use iocp_scheduler::{Law, Workload};
 
 /// The columns of a comment.
@@ -242,13 +242,5 @@ pub(crate) fn time(ns: f64) -> String {
 
 /// "3,500".
 fn thousands(count: usize) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    by_thousands(&count.to_string())
 }

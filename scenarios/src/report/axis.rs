@@ -1,6 +1,6 @@
 //! Where a value stands on a picture, and which values stand beside it.
 
-use super::unit::Unit;
+use crate::unit::Unit;
 
 /// What an axis shows.
 #[derive(Clone, PartialEq, Default, Debug)]

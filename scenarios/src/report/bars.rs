@@ -1,7 +1,7 @@
 //! A value for each of a few names, as bars to the right; each may be made of parts.
 
 use super::{
-    Axis, Threshold,
+    Axis, Threshold, Unit,
     chart::{colour, pixel},
     page::nothing,
 };
@@ -10,7 +10,8 @@ use maud::{Markup, html};
 /// Bars.
 #[derive(Clone, PartialEq, Default, Debug)]
 pub struct Bars {
-    /// The axis of the values. Bars begin at zero, so it is linear, whatever it says.
+    /// The axis of the values. Bars begin at zero, so it is linear, whatever it says; shares go on to
+    /// 100 %.
     pub axis: Axis,
     /// What the parts of each bar are, from left to right; empty if there is only one.
     pub parts: Vec<String>,
@@ -83,6 +84,8 @@ impl Bars {
             [bar.whole(), low, high]
         });
         let values = ends.chain(self.threshold.iter().map(|threshold| threshold.at));
+        // A share is one of a whole.
+        let values = values.chain((self.axis.unit == Unit::Share).then_some(1.0));
         let axis = Axis {
             log: false,
             ..self.axis.clone()

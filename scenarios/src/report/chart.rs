@@ -160,19 +160,22 @@ impl Chart<'_> {
                 .iter()
                 .filter_map(|point| Some((x.place(point.x)?, y.place(point.y)?)));
             trace(&mut path, places);
-            let ends = |pick: fn((f64, f64)) -> f64| {
-                let end = move |point: &Point| {
-                    let end = point.between.map_or(point.y, pick);
-                    // An interval that leaves the axis ends where the value is.
-                    Some((x.place(point.x)?, y.place(end).or(y.place(point.y))?))
+            // Points without an interval, or with one whose end nobody knows, interrupt the band.
+            for sure in piece.split(|point| !point.between.is_some_and(known)) {
+                let ends = |pick: fn((f64, f64)) -> f64| {
+                    let end = move |point: &Point| {
+                        let end = point.between.map_or(point.y, pick);
+                        // An interval that leaves the axis ends where the value is.
+                        Some((x.place(point.x)?, y.place(end).or(y.place(point.y))?))
+                    };
+                    sure.iter().filter_map(end)
                 };
-                piece.iter().filter_map(end)
-            };
-            if piece.iter().any(|point| point.between.is_some()) {
-                let there = ends(|(low, _)| low).collect::<Vec<_>>();
-                let back = ends(|(_, high)| high).collect::<Vec<_>>();
-                trace(&mut band, there.into_iter().chain(back.into_iter().rev()));
-                band.push('Z');
+                if sure.len() > 1 {
+                    let there = ends(|(low, _)| low).collect::<Vec<_>>();
+                    let back = ends(|(_, high)| high).collect::<Vec<_>>();
+                    trace(&mut band, there.into_iter().chain(back.into_iter().rev()));
+                    band.push('Z');
+                }
             }
         }
         let shown = line.dots || line.points.len() <= MOST_DOTS;
@@ -298,6 +301,11 @@ fn apart(ticks: Vec<Tick>) -> Vec<Tick> {
         }
     }
     kept
+}
+
+/// Are both ends of an interval known?
+fn known((low, high): (f64, f64)) -> bool {
+    low.is_finite() && high.is_finite()
 }
 
 /// Adds a line through these places to a path.

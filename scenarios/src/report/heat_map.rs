@@ -1,6 +1,6 @@
 //! One value for each pair of two others, as a table in colours: the number stands in its cell.
 
-use super::{page::nothing, unit::Unit};
+use super::{Unit, page::nothing};
 use maud::{Markup, html};
 
 /// A heat map: "the 99th percentile by limit and threads".

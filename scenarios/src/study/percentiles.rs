@@ -19,6 +19,14 @@ pub const PERCENTILES: [(&str, f64); 6] = [
     ("latency.p9999", 0.9999),
 ];
 
+/// The parts of the requests for which the curve of latencies has a value: four steps for each nine.
+pub const CURVE: [f64; 16] = [
+    0.5, 0.6838, 0.8222, 0.9, 0.94377, 0.96838, 0.98222, 0.99, 0.994377, 0.996838, 0.998222, 0.999,
+    0.9994377, 0.9996838, 0.9998222, 0.9999,
+];
+/// A value of the curve needs so many requests above it.
+const ABOVE: f64 = 10.0;
+
 /// The most groups; when there would be more, each two become one.
 const MOST: usize = 64;
 
@@ -84,6 +92,16 @@ impl Latencies {
             low: at(part - error),
             high: at(part + error),
         }
+    }
+
+    /// The latencies of [`CURVE`] that enough requests exceed, with their parts.
+    pub(super) fn curve(&self, confidence: f64) -> Vec<(f64, Interval)> {
+        let requests = self.all.len() as f64;
+        let parts = CURVE.into_iter();
+        let known = parts.filter(|part| requests * (1.0 - part) >= ABOVE);
+        known
+            .map(|part| (part, self.interval(part, confidence)))
+            .collect()
     }
 }
 

@@ -4,9 +4,13 @@
 //! for each `limit`, `threads` down the heat maps. Where a plan has others, its first ones take their
 //! places. Of parameters that have no place in a picture, the value with the lowest p99 is shown.
 
-use super::{Axis, CURVE, Row, Sheet, Status};
-use crate::report::{
-    self, Cell, Curve, HeatMap, Line, Lines, Made, Page, Percentiles, Point, Section, Table, Unit,
+use super::{Axis, Row, Sheet, Status};
+use crate::{
+    report::{
+        self, Cell, Curve, HeatMap, Line, Lines, Made, Page, Percentiles, Point, Section, Table,
+        Unit,
+    },
+    study::CURVE,
 };
 use serde_json::Value;
 

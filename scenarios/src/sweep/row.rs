@@ -1,16 +1,8 @@
 //! What came out of a point: a line of JSON, whose keys are the columns of the tables.
 
 use super::{Plan, Sheet, axis::text};
-use crate::study::{Estimate, Interval, StudyError, Warning};
+use crate::study::{CURVE, Estimate, Interval, StudyError, Warning};
 use serde_json::{Map, Number, Value, json};
-
-/// The parts of the requests for which the curve of latencies has a value: four steps for each nine.
-pub const CURVE: [f64; 16] = [
-    0.5, 0.6838, 0.8222, 0.9, 0.94377, 0.96838, 0.98222, 0.99, 0.994377, 0.996838, 0.998222, 0.999,
-    0.9994377, 0.9996838, 0.9998222, 0.9999,
-];
-/// A value of the curve needs so many requests above it.
-const ABOVE: f64 = 10.0;
 
 /// How a point ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,10 +73,10 @@ impl Row {
             row.insert(format!("{name}.low"), number(low));
             row.insert(format!("{name}.high"), number(high));
         }
-        let requests = estimate.latency.len() as f64;
-        let curve = CURVE.map(|part| match requests * (1.0 - part) >= ABOVE {
-            true => number(estimate.latency.value_at_quantile(part) as f64 / 1e9),
-            false => Value::Null,
+        let curve = CURVE.map(|part| {
+            let mut known = estimate.curve.iter();
+            let known = known.find(|(known, _)| *known == part);
+            known.map_or(Value::Null, |(_, latency)| number(latency.mean))
         });
         row.insert("latency.curve".into(), json!(curve));
         Self(row)

@@ -1,9 +1,10 @@
 //! An advice, for people and for programs.
 
-use super::super::{explore::number, output, terminal_width, wrapped};
+use super::super::{explore::number, output, terminal_width, titled, wrapped};
 use crate::advise::{
-    Advice, Finding, Holds, Objective, Pool, Question, Reason, Risk, Trial, Unit, Verdict,
+    Advice, Finding, Holds, Objective, Pool, Question, Reason, Risk, Trial, Verdict,
 };
+use crate::unit::Unit;
 use iocp_scheduler::Workload;
 use serde_json::{Value, json};
 use std::{
@@ -26,11 +27,8 @@ const INDENT: usize = 2;
 impl Advised<'_> {
     pub(super) fn human(&self) -> Result<()> {
         let mut out = output();
-        match self.workload.title.as_str() {
-            "" => writeln!(out, "{}", self.workload.name)?,
-            title => writeln!(out, "{}: {title}", self.workload.name)?,
-        }
-        writeln!(out)?;
+        let title = titled(&self.workload.name, &self.workload.title);
+        writeln!(out, "{title}\n")?;
         self.paragraph(&mut out, &self.answer(), 0)?;
         writeln!(out)?;
         self.table(&mut out)?;
@@ -135,10 +133,10 @@ impl Advised<'_> {
                 "With {} % confidence {} is from {} to {}, and at {} {} was asked for",
                 100.0 * self.question.confidence,
                 objective.name(),
-                unit.shown(interval.low.max(0.0)),
-                unit.shown(interval.high),
+                unit.in_words(interval.low.max(0.0)),
+                unit.in_words(interval.high),
                 if objective.at_most { "most" } else { "least" },
-                unit.shown(objective.bound),
+                unit.in_words(objective.bound),
             ))
         });
         each.collect::<Vec<_>>().join(". ")
@@ -162,9 +160,9 @@ impl Advised<'_> {
             Some(format!(
                 "{} is {} ({} to {}{unclear})",
                 objective.name(),
-                unit.shown(interval.mean),
-                unit.shown(interval.low.max(0.0)),
-                unit.shown(interval.high),
+                unit.in_words(interval.mean),
+                unit.in_words(interval.low.max(0.0)),
+                unit.in_words(interval.high),
             ))
         });
         each.collect::<Vec<_>>().join(" and ")
@@ -216,13 +214,17 @@ impl Advised<'_> {
                     Some(i) => write!(
                         out,
                         "  {:>10}  {:<22}",
-                        unit.shown(i.mean),
-                        format!("{} to {}", unit.shown(i.low.max(0.0)), unit.shown(i.high))
+                        unit.in_words(i.mean),
+                        format!(
+                            "{} to {}",
+                            unit.in_words(i.low.max(0.0)),
+                            unit.in_words(i.high)
+                        )
                     )?,
                     None => write!(out, "  {:>10}  {:<22}", "–", "does not keep up")?,
                 }
             }
-            let busy = Unit::Share.shown(trial.mean("utilisation"));
+            let busy = Unit::Share.in_words(trial.mean("utilisation"));
             let meets = match trial.verdict {
                 Verdict::Meets => "meets",
                 Verdict::Fails => "fails",
@@ -253,7 +255,7 @@ impl Advised<'_> {
             not_at,
             because,
         } = holds;
-        let load = |load: f64| Unit::Count.shown(load);
+        let load = |load: f64| Unit::Number.in_words(load);
         let mut text = match (*up_to, *not_at) {
             (0.0, _) => format!(
                 "Under no load that was tried, down to {} {unit}.",

@@ -1,7 +1,7 @@
 //! What a search found, for people and for programs.
 
 use super::{Arguments, Exit, counterexample::Shown, watch::Stopped};
-use crate::file::Scenario;
+use crate::{file::Scenario, unit::by_thousands};
 use bytesize::ByteSize;
 use iocp_model::Kernel;
 use iocp_scheduler::{
@@ -49,15 +49,7 @@ pub(super) fn peak_memory() -> Option<u64> {
 
 /// "13,005".
 pub(in super::super) fn number(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+    by_thousands(&number.to_string())
 }
 
 /// "3.4 GiB".

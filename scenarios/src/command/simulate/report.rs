@@ -1,7 +1,10 @@
 //! What a simulation came to, for people and for programs.
 
-use super::super::{output, terminal_width, wrapped};
-use crate::study::{Estimate, Interval, Precision, Theory, Value};
+use super::super::{output, terminal_width, titled, wrapped};
+use crate::{
+    study::{Estimate, Interval, Precision, Theory, Value},
+    unit::Unit,
+};
 use iocp_model::Kernel;
 use iocp_scheduler::Workload;
 use serde_json::{Map, json};
@@ -20,104 +23,52 @@ pub(super) struct Simulated<'a> {
     pub(super) again: String,
 }
 
-/// What a metric is counted in.
-#[derive(Clone, Copy, PartialEq)]
-enum Unit {
-    /// Seconds.
-    Time,
-    /// A second.
-    Rate,
-    /// A part of one.
-    Share,
-    /// A number.
-    Count,
-}
-
 /// The lines of the table: what it is called, and its metric. An empty name begins a new paragraph.
-const LINES: [(&str, &str, Unit); 24] = [
-    ("latency, mean", "latency.mean", Unit::Time),
-    ("  p50", "latency.p50", Unit::Time),
-    ("  p90", "latency.p90", Unit::Time),
-    ("  p95", "latency.p95", Unit::Time),
-    ("  p99", "latency.p99", Unit::Time),
-    ("  p99.9", "latency.p999", Unit::Time),
-    ("  p99.99", "latency.p9999", Unit::Time),
-    ("wait, mean", "wait.mean", Unit::Time),
-    ("  share that waits", "delayed", Unit::Share),
-    ("queue wait, mean", "queue_wait.mean", Unit::Time),
-    ("", "", Unit::Count),
-    ("throughput", "throughput", Unit::Rate),
-    ("utilisation", "utilisation", Unit::Share),
-    ("requests under way", "outstanding.mean", Unit::Count),
-    ("queue depth", "depth.mean", Unit::Count),
-    ("  at most", "depth.max", Unit::Count),
-    ("active threads", "active.mean", Unit::Count),
-    ("  at the limit", "at_limit", Unit::Share),
-    ("  above the limit", "above_limit", Unit::Share),
-    ("waiting threads", "waiters.mean", Unit::Count),
-    ("ready threads", "run_queue.mean", Unit::Count),
-    ("blocked threads", "blocked.mean", Unit::Count),
-    ("context switches", "switches", Unit::Rate),
-    ("wake-ups", "wakeups", Unit::Rate),
+pub(super) const LINES: [(&str, &str); 24] = [
+    ("latency, mean", "latency.mean"),
+    ("  p50", "latency.p50"),
+    ("  p90", "latency.p90"),
+    ("  p95", "latency.p95"),
+    ("  p99", "latency.p99"),
+    ("  p99.9", "latency.p999"),
+    ("  p99.99", "latency.p9999"),
+    ("wait, mean", "wait.mean"),
+    ("  share that waits", "delayed"),
+    ("queue wait, mean", "queue_wait.mean"),
+    ("", ""),
+    ("throughput", "throughput"),
+    ("utilisation", "utilisation"),
+    ("requests under way", "outstanding.mean"),
+    ("queue depth", "depth.mean"),
+    ("  at most", "depth.max"),
+    ("active threads", "active.mean"),
+    ("  at the limit", "at_limit"),
+    ("  above the limit", "above_limit"),
+    ("waiting threads", "waiters.mean"),
+    ("ready threads", "run_queue.mean"),
+    ("blocked threads", "blocked.mean"),
+    ("context switches", "switches"),
+    ("wake-ups", "wakeups"),
 ];
-
-/// Three digits and a bit, with the unit that fits.
-fn shown(value: f64, unit: Unit) -> String {
-    if !value.is_finite() {
-        return "?".into();
-    }
-    match unit {
-        Unit::Share => format!("{:.2} %", 100.0 * value),
-        Unit::Rate => format!("{} /s", digits(value)),
-        Unit::Count => digits(value),
-        Unit::Time => {
-            let (scale, name) = match value.abs() {
-                0.0 => (1.0, "s"),
-                v if v < 1e-6 => (1e9, "ns"),
-                v if v < 1e-3 => (1e6, "µs"),
-                v if v < 1.0 => (1e3, "ms"),
-                _ => (1.0, "s"),
-            };
-            format!("{} {name}", digits(value * scale))
-        }
-    }
-}
-
-/// The value of a metric, with its unit.
-pub(in crate::command) fn shown_metric(metric: &str, value: f64) -> String {
-    shown(value, unit_of(metric))
-}
-
-/// Four digits that count, or the whole number if it has more: "0.7455", "3.200", "12,345".
-fn digits(value: f64) -> String {
-    let places = match value.abs() {
-        v if v < 1e-4 => 0,
-        v if v < 1.0 => 4,
-        v if v < 10.0 => 3,
-        v if v < 100.0 => 2,
-        v if v < 1000.0 => 1,
-        _ => return super::super::explore::number(value.round() as u64),
-    };
-    format!("{value:.places$}")
-}
 
 impl Simulated<'_> {
     /// The column of theory: the first of all that is not a law of the simulated values.
-    fn formula(&self) -> Option<&Theory> {
+    pub(super) fn formula(&self) -> Option<&Theory> {
         let formula = self.estimate.theory.first();
         formula.filter(|_| self.estimate.no_formula.is_none())
     }
 
     pub(super) fn human(&self) -> Result<()> {
         let mut out = output();
-        match self.workload.title.as_str() {
-            "" => writeln!(out, "{}", self.workload.name)?,
-            title => writeln!(out, "{}: {title}", self.workload.name)?,
-        }
-        writeln!(out)?;
+        let title = titled(&self.workload.name, &self.workload.title);
+        writeln!(out, "{title}\n")?;
         self.table(&mut out)?;
         writeln!(out)?;
-        self.notes(&mut out)?;
+        const INDENT: usize = 12;
+        let width = terminal_width().saturating_sub(INDENT);
+        for (name, text) in self.notes() {
+            writeln!(out, "{name:<INDENT$}{}", wrapped(&text, width, INDENT))?;
+        }
         for warning in &self.estimate.warnings {
             writeln!(out)?;
             let text = format!("Warning: {warning}");
@@ -134,7 +85,8 @@ impl Simulated<'_> {
         let theory = formula.map_or("", |theory| theory.name);
         let head = format!("{:<20}{:>12}   {confidence:<25}{theory}", "", "simulated");
         writeln!(out, "{}", head.trim_end())?;
-        for (name, metric, unit) in LINES {
+        for (name, metric) in LINES {
+            let unit = Unit::of(metric);
             let Some(interval) = self.estimate.metrics.get(metric) else {
                 if metric.is_empty() {
                     writeln!(out)?;
@@ -146,24 +98,22 @@ impl Simulated<'_> {
             if mean == 0.0 && high == 0.0 && ["above_limit", "blocked.mean"].contains(&metric) {
                 continue;
             }
-            let ends = format!("{} to {}", shown(low.max(0.0), unit), shown(high, unit));
+            let ends = format!("{} to {}", unit.in_table(low.max(0.0)), unit.in_table(high));
             let said = formula.and_then(|theory| theory.values.get(metric));
             let said = said.map_or(String::new(), |value| of_theory(*value, unit));
-            let line = format!("{name:<20}{:>12}   {ends:<25}{said}", shown(mean, unit));
+            let line = format!("{name:<20}{:>12}   {ends:<25}{said}", unit.in_table(mean));
             writeln!(out, "{}", line.trim_end())?;
         }
         Ok(())
     }
 
-    fn notes(&self, out: &mut impl Write) -> Result<()> {
-        const INDENT: usize = 12;
-        let width = terminal_width().saturating_sub(INDENT);
-        let mut item = |name: &str, text: &str| {
-            writeln!(out, "{name:<INDENT$}{}", wrapped(text, width, INDENT))
-        };
+    /// How the figures came about, and what theory says of them: names, and what there is to say.
+    pub(super) fn notes(&self) -> Vec<(&'static str, String)> {
+        let mut notes = Vec::new();
+        let mut item = |name, text: &str| notes.push((name, text.to_owned()));
         let estimate = self.estimate;
         let number = super::super::explore::number;
-        item("kernel", &self.kernel.to_string())?;
+        item("kernel", &self.kernel.to_string());
         item(
             "measured",
             &format!(
@@ -173,16 +123,16 @@ impl Simulated<'_> {
                 number(estimate.warm_up.requests),
                 number(estimate.warm_up.pilot),
             ),
-        )?;
+        );
         let used: Vec<_> = estimate
             .metrics
             .iter()
             .filter(|(name, _)| name.starts_with("processor."))
-            .map(|(_, used)| shown(used.mean, Unit::Share))
+            .map(|(_, used)| Unit::Share.in_table(used.mean))
             .collect();
-        item("processors", &used.join(", "))?;
+        item("processors", &used.join(", "));
         match (&estimate.no_formula, self.formula()) {
-            (Some(why), _) => item("formula", &format!("none: {why}"))?,
+            (Some(why), _) => item("formula", &format!("none: {why}")),
             (None, Some(theory)) => {
                 let about = if theory.approximation {
                     "about, for "
@@ -192,13 +142,13 @@ impl Simulated<'_> {
                 item(
                     "formula",
                     &format!("{}: {about}{}", theory.name, theory.says),
-                )?;
+                );
             }
             (None, None) => {}
         }
         for law in self.laws() {
             for (metric, value) in &law.values {
-                let unit = unit_of(metric);
+                let unit = Unit::of(metric);
                 let simulated = estimate.metrics.get(*metric).map_or(f64::NAN, |i| i.mean);
                 item(
                     "law",
@@ -207,12 +157,13 @@ impl Simulated<'_> {
                         law.name,
                         of_theory(*value, unit),
                         law.says,
-                        shown(simulated, unit)
+                        unit.in_table(simulated)
                     ),
-                )?;
+                );
             }
         }
-        item("needed", &self.needed())
+        item("needed", &self.needed());
+        notes
     }
 
     /// The laws: whatever is not the formula.
@@ -279,17 +230,12 @@ impl Simulated<'_> {
 }
 
 /// A value of theory, in words.
-fn of_theory(value: Value, unit: Unit) -> String {
+pub(super) fn of_theory(value: Value, unit: Unit) -> String {
     match value {
-        Value::Is(value) => shown(value, unit),
-        Value::AtLeast(value) => format!("at least {}", shown(value, unit)),
-        Value::AtMost(value) => format!("at most {}", shown(value, unit)),
+        Value::Is(value) => unit.in_table(value),
+        Value::AtLeast(value) => format!("at least {}", unit.in_table(value)),
+        Value::AtMost(value) => format!("at most {}", unit.in_table(value)),
     }
-}
-
-fn unit_of(metric: &str) -> Unit {
-    let line = LINES.iter().find(|(_, known, _)| *known == metric);
-    line.map_or(Unit::Count, |(_, _, unit)| *unit)
 }
 
 fn theory(theory: &Theory) -> serde_json::Value {

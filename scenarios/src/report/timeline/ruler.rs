@@ -2,9 +2,9 @@
 
 use super::HEAD;
 use crate::report::{
+    Unit,
     axis::{Axis, Scale},
     chart::pixel,
-    unit::Unit,
 };
 use iocp_traces::spans::{Moment, Spans};
 use maud::{Markup, html};
