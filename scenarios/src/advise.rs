@@ -109,6 +109,8 @@ pub struct Advice {
     pub why_not: Option<String>,
     /// Up to which load that pool meets the objectives, or why that cannot be told.
     pub holds: Result<Holds, String>,
+    /// All pools that were tried under the load that the scenario has, the smallest first.
+    pub pools: Vec<Trial>,
     /// What the explorer found in a small version with that pool.
     pub risks: Vec<Risk>,
     /// How many settings were tried.
@@ -276,6 +278,7 @@ fn of_bench(bench: &mut Bench<'_, '_>, workload: &Workload) -> Result<Advice, Ad
         reasons,
         why_not,
         holds,
+        pools: bench.known().cloned().collect(),
         risks,
         tried: bench.tried,
         simulated: bench.simulated,

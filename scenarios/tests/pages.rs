@@ -162,6 +162,95 @@ fn what_does_not_keep_up_says_so_on_its_page() {
 }
 
 #[test]
+fn an_advice_has_all_that_it_says_on_a_page() {
+    let arguments = [
+        "advise",
+        "mm4",
+        "--slo",
+        "wait.mean<400ms",
+        "--slo",
+        "utilisation<95%",
+    ];
+    let arguments = [
+        &arguments[..],
+        &[
+            "--threads",
+            "1..8",
+            "--set",
+            "processors=8",
+            "--seed",
+            "3",
+            "--quiet",
+        ],
+    ]
+    .concat();
+    let (html, json) = both(&arguments, 0, Some(3));
+    has(
+        &html,
+        &format!("{} --format html", json["command"].as_str().unwrap()),
+    );
+    has(&html, json["says"].as_str().unwrap());
+    let all = |key: &str| json[key].as_array().unwrap().clone();
+    for reason in all("limits").iter().chain(&all("risks")) {
+        has(&html, reason["says"].as_str().unwrap());
+    }
+    has(&html, json["holds"]["because"].as_str().unwrap());
+    // Each pool of the JSON has its figures, in the table and among the pools that were tried.
+    let mut pools = all("defaults");
+    pools.extend([json["advice"].clone(), json["one_less"].clone()]);
+    for pool in &pools {
+        let [threads, limit] = ["threads", "limit"].map(|key| pool[key].as_u64().unwrap());
+        for metric in ["wait.mean", "utilisation"] {
+            if pool["stable"] == false {
+                assert!(html.contains(">does not keep up</td>"));
+                continue;
+            }
+            let unit = Unit::of(metric);
+            let figure = &pool["metrics"][metric];
+            let mean = figure["mean"].as_f64().unwrap();
+            let ends = &figure["interval"];
+            let [low, high] = [0, 1].map(|end| ends[end].as_f64().unwrap());
+            let ends = format!("{} to {}", unit.in_words(low.max(0.0)), unit.in_words(high));
+            let cells = format!(
+                ">{}</td><td class=\"number\">{ends}</td>",
+                unit.in_words(mean)
+            );
+            assert!(html.contains(&cells), "the page lacks {metric} of {pool}");
+            let limit = limit.min(threads);
+            has(
+                &html,
+                &format!("limit {limit}, threads {threads}: {}", unit.text(mean)),
+            );
+        }
+    }
+    // One pool is the advice, once for each objective.
+    assert_eq!(html.matches(" ★</td>").count(), 2);
+    has(&html, "wait.mean<400ms, or may miss it. ");
+    has(&html, "objective: utilisation<95%");
+    assert_eq!(
+        html,
+        iocp(&[&arguments[..], &["--format", "html"]].concat(), 0),
+        "the same again"
+    );
+}
+
+#[test]
+fn where_no_pool_will_do_the_page_has_the_best() {
+    let arguments = [
+        "advise",
+        "mm4",
+        "--slo",
+        "wait.mean<1ms",
+        "--threads",
+        "1..4",
+        "--quiet",
+    ];
+    let (html, json) = both(&arguments, 1, Some(0));
+    has(&html, json["says"].as_str().unwrap());
+    assert!(html.contains("★</span> the best that was found."));
+}
+
+#[test]
 fn there_are_no_other_formats() {
     for command in ["simulate", "advise", "fit"] {
         let said = iocp(&[command, "mm4", "--format", "pdf"], 2);

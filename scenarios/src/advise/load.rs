@@ -23,6 +23,8 @@ pub struct Holds {
     pub not_at: f64,
     /// What gives first, in a sentence.
     pub because: Option<String>,
+    /// What the pool came to under each load that was tried, the lowest first.
+    pub tried: Vec<(f64, Trial)>,
 }
 
 /// The most that the load is multiplied or divided by.
@@ -92,6 +94,7 @@ pub(super) fn holds(
         true => (now, f64::INFINITY),
         false => (0.0, now),
     };
+    let mut tried = vec![(now, bench.pool(workload, pool)?)];
     let mut broken: Option<(Trial, iocp_scheduler::Program)> = None;
     loop {
         let next = match (met, missed) {
@@ -111,6 +114,7 @@ pub(super) fn holds(
             break;
         };
         let trial = bench.program(&program, pool)?;
+        tried.push((next, trial.clone()));
         if trial.meets() {
             met = next;
         } else {
@@ -118,6 +122,7 @@ pub(super) fn holds(
             broken = Some((trial, program));
         }
     }
+    tried.sort_by(|(one, _), (other, _)| one.total_cmp(other));
     let because = broken.and_then(|(trial, program)| {
         let reasons = reasons::of(&trial, &program, workload);
         reasons::first(&reasons).map(|reason| reason.says.clone())
@@ -131,5 +136,6 @@ pub(super) fn holds(
         up_to: met,
         not_at: missed,
         because,
+        tried,
     }))
 }

@@ -33,7 +33,7 @@ pub struct Pool {
 }
 
 /// What a pool came to.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Trial {
     /// The pool.
     pub pool: Pool,

@@ -1,11 +1,12 @@
 //! `iocp advise`: the smallest limit and pool of threads that meet objectives.
 //!
-//! Here are the arguments and the way through them; `report` shows what came out.
+//! Here are the arguments and the way through them; `report` shows what came out, `page` does with pictures.
 
+mod page;
 mod report;
 
 use super::{
-    Exit, Format, Kernels, Problem, Result, find_scenario, print_json, quoted,
+    Exit, Kernels, PageFormat, Problem, Result, find_scenario, print_json, print_page, quoted,
     simulate::{changed, replications, watch::Watch},
 };
 use crate::{
@@ -64,8 +65,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     quiet: bool,
     /// The format of the output.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = PageFormat::Human)]
+    format: PageFormat,
 }
 
 /// "1..16", or "4".
@@ -168,8 +169,9 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         again: arguments.again(),
     };
     match arguments.format {
-        Format::Human => advised.human()?,
-        Format::Json => print_json(&advised.json())?,
+        PageFormat::Human => advised.human()?,
+        PageFormat::Json => print_json(&advised.json())?,
+        PageFormat::Html => print_page(&advised.page())?,
     }
     Ok(match advice.smallest {
         Some(_) => Exit::Holds,

@@ -22,6 +22,8 @@ pub struct HeatMap {
     pub cells: Vec<Vec<Cell>>,
     /// What a cell must fulfil, in words; those that do not are marked. Empty: nothing is asked.
     pub objective: String,
+    /// What the cell is that is spoken of: "the advice".
+    pub choice: String,
     /// Is more better? Colours begin with the best.
     pub more_is_better: bool,
 }
@@ -35,6 +37,8 @@ pub struct Cell {
     pub between: Option<(f64, f64)>,
     /// Does it miss the objective?
     pub misses: bool,
+    /// Is it the one that is spoken of?
+    pub chosen: bool,
     /// What else there is to say: "unstable". Stands in the cell where it has no number.
     pub note: String,
 }
@@ -61,6 +65,13 @@ impl Cell {
     #[must_use]
     pub fn between(mut self, low: f64, high: f64) -> Self {
         self.between = Some((low, high));
+        self
+    }
+
+    /// The same, being the one that is spoken of.
+    #[must_use]
+    pub fn chosen(mut self) -> Self {
+        self.chosen = true;
         self
     }
 
@@ -119,8 +130,9 @@ impl HeatMap {
                 }
                 @if marked {
                     span.misses { "✗" } " misses "
-                    @if self.objective.is_empty() { "the objective." } @else { (self.objective) "." }
+                    @if self.objective.is_empty() { "the objective." } @else { (self.objective) ". " }
                 }
+                @if all().any(|cell| cell.chosen) { span.chosen { "★" } " " (self.choice) "." }
             }
         }
     }
@@ -170,6 +182,9 @@ impl HeatMap {
         if cell.misses {
             says += ", misses the objective";
         }
+        if cell.chosen {
+            says += &format!(", {}", self.choice);
+        }
         if !cell.note.is_empty() {
             says += &format!(", {}", cell.note);
         }
@@ -181,11 +196,15 @@ impl HeatMap {
         if cell.misses {
             class += " misses";
         }
+        if cell.chosen {
+            class += " chosen";
+        }
         html! {
             td class=(class) title=(says) {
                 @if has_number || cell.note.is_empty() { (self.unit.text(cell.value)) }
                 @else { (cell.note) }
                 @if cell.misses { " ✗" }
+                @if cell.chosen { " ★" }
             }
         }
     }

@@ -36,7 +36,10 @@ impl Advised<'_> {
             ("What limits it", self.limits()),
             ("How far it holds", self.holds()),
             ("What can go wrong in some schedule", self.risks()),
-            ("How sure that is", self.sure()),
+            (
+                "How sure that is",
+                self.sure(&format!(" in {:.1} s", self.elapsed.as_secs_f64())),
+            ),
         ];
         for (heading, sentences) in headed {
             if sentences.is_empty() {
@@ -57,7 +60,7 @@ impl Advised<'_> {
     }
 
     /// The advice in sentences.
-    fn answer(&self) -> String {
+    pub(super) fn answer(&self) -> String {
         let Advice {
             smallest, one_less, ..
         } = self.advice;
@@ -169,7 +172,7 @@ impl Advised<'_> {
     }
 
     /// The pools that are worth a line, each with what it is.
-    fn lines(&self) -> Vec<(String, &Trial)> {
+    pub(super) fn lines(&self) -> Vec<(String, &Trial)> {
         let Advice {
             smallest,
             one_less,
@@ -225,17 +228,13 @@ impl Advised<'_> {
                 }
             }
             let busy = Unit::Share.in_words(trial.mean("utilisation"));
-            let meets = match trial.verdict {
-                Verdict::Meets => "meets",
-                Verdict::Fails => "fails",
-                Verdict::Unclear => "not sure",
-            };
+            let meets = meets(trial);
             writeln!(out, "  {busy:>6}  {meets}")?;
         }
         Ok(())
     }
 
-    fn limits(&self) -> Vec<String> {
+    pub(super) fn limits(&self) -> Vec<String> {
         self.advice
             .reasons
             .iter()
@@ -243,7 +242,7 @@ impl Advised<'_> {
             .collect()
     }
 
-    fn holds(&self) -> Vec<String> {
+    pub(super) fn holds(&self) -> Vec<String> {
         let holds = match &self.advice.holds {
             Ok(holds) => holds,
             Err(why) => return vec![format!("Not known: {why}")],
@@ -254,6 +253,7 @@ impl Advised<'_> {
             up_to,
             not_at,
             because,
+            ..
         } = holds;
         let load = |load: f64| Unit::Number.in_words(load);
         let mut text = match (*up_to, *not_at) {
@@ -280,7 +280,7 @@ impl Advised<'_> {
         vec![text]
     }
 
-    fn risks(&self) -> Vec<String> {
+    pub(super) fn risks(&self) -> Vec<String> {
         let mut all: Vec<_> = self
             .advice
             .risks
@@ -309,16 +309,16 @@ impl Advised<'_> {
         all
     }
 
-    fn sure(&self) -> Vec<String> {
+    /// How it was found; `took` is how long that took, or nothing.
+    pub(super) fn sure(&self, took: &str) -> Vec<String> {
         let question = self.question;
         vec![format!(
-            "{} settings were tried, {} requests in {:.1} s; each with the same random requests (seed {}), {} \
+            "{} settings were tried, {} requests{took}; each with the same random requests (seed {}), {} \
              a replication, and 4, 8, 16 or 32 replications, as many as it took to tell. An objective is met \
              if its whole interval of {} % is on the good side, at each look with a quarter of the error. \
              Whether the scenario is like the server, no figure here says.",
             self.advice.tried,
             number(self.advice.simulated),
-            self.elapsed.as_secs_f64(),
             question.seed,
             number(question.requests),
             100.0 * question.confidence,
@@ -398,7 +398,16 @@ impl Advised<'_> {
     }
 }
 
-fn of_threads(threads: u32) -> String {
+/// Does it meet what was asked for, in a word or two?
+pub(super) fn meets(trial: &Trial) -> &'static str {
+    match trial.verdict {
+        Verdict::Meets => "meets",
+        Verdict::Fails => "fails",
+        Verdict::Unclear => "not sure",
+    }
+}
+
+pub(super) fn of_threads(threads: u32) -> String {
     match threads {
         1 => "1 thread".into(),
         threads => format!("{threads} threads"),

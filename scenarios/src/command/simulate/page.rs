@@ -1,6 +1,7 @@
 //! What a simulation came to, as a page with pictures.
 
 use super::{
+    super::counted,
     report::{LINES, Simulated, of_theory},
     window::{REQUESTS, Window},
 };
@@ -147,10 +148,8 @@ impl Simulated<'_> {
             window.first + REQUESTS,
         );
         if window.left_out > 0 {
-            says += &format!(
-                " {} threads that do nothing in this time are not shown.",
-                window.left_out
-            );
+            let left_out = counted(window.left_out, "thread");
+            says += &format!(" Not shown: {left_out} without a part in it.");
         }
         Section::figure("A short stretch of it", Timeline::of(&window.trace)).says(says)
     }
