@@ -16,6 +16,7 @@
 //! | [`sample`] | which law some durations follow |
 //! | [`gaps`] | which law arrivals follow, and whether they depend on each other |
 //! | [`model`] | all recordings together |
+//! | `laws` | every law of it, with what it is the law of |
 //! | `scenario` | the workload |
 //! | `text` | the scenario file, with what each number is from |
 //! | [`compare`] | what the fitted scenario comes to, beside the recording |
@@ -24,6 +25,7 @@ mod busy;
 pub mod compare;
 mod cycles;
 pub mod gaps;
+mod laws;
 pub mod model;
 mod recorded;
 mod requests;
@@ -33,6 +35,7 @@ mod scenario;
 mod text;
 mod timeline;
 
+pub use laws::Placed;
 pub use model::Model;
 pub use recorded::Observed;
 #[cfg(feature = "command")]

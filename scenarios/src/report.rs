@@ -30,7 +30,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `bars`, `heat_map`, `lines`, `percentiles`, `table`, `timeline` | a kind of figure each: its data, and how it is drawn |
+//! | `bars`, `heat_map`, `lines`, `listing`, `percentiles`, `table`, `timeline` | a kind of figure each: its data, and how it is drawn |
 //! | `axis` | where a value stands, and its ticks |
 //! | `page` | the page around the figures |
 
@@ -39,6 +39,7 @@ mod bars;
 mod chart;
 mod heat_map;
 mod lines;
+mod listing;
 mod page;
 mod percentiles;
 mod table;
@@ -49,6 +50,7 @@ pub use axis::Axis;
 pub use bars::{Bar, Bars};
 pub use heat_map::{Cell, HeatMap};
 pub use lines::{Line, Lines, Point};
+pub use listing::Listing;
 pub use percentiles::{Curve, Percentiles};
 pub use table::Table;
 pub use timeline::{MOST_EVENTS, Timeline};
@@ -109,6 +111,8 @@ pub enum Figure {
     Percentiles(Percentiles),
     /// A value for each of a few names, perhaps in parts.
     Bars(Bars),
+    /// A text as it is.
+    Listing(Listing),
     /// What each thread did, and the ports.
     Timeline(Box<Timeline>),
 }
@@ -222,7 +226,7 @@ macro_rules! figures {
     )*};
 }
 
-figures!(Table Lines HeatMap Percentiles Bars);
+figures!(Table Lines HeatMap Percentiles Bars Listing);
 
 impl From<Timeline> for Figure {
     fn from(timeline: Timeline) -> Self {

@@ -251,6 +251,67 @@ fn where_no_pool_will_do_the_page_has_the_best() {
 }
 
 #[test]
+fn a_fit_has_its_laws_on_a_page() {
+    let recording = "traces/recordings/load-open-60--wine-8.0--1.jsonl.gz";
+    let arguments = ["fit", recording, "--compare"];
+    let (html, json) = both(&arguments, 0, None);
+    has(
+        &html,
+        &format!("iocp fit {recording} --compare --format html"),
+    );
+    has(&html, json["scenario"].as_str().unwrap());
+    let model = &json["fitted"];
+    let path = &model["workers"][0]["paths"][0];
+    let phases = path["phases"].as_array().unwrap().iter();
+    let mut laws: Vec<_> = phases.filter_map(|phase| phase.get("fitted")).collect();
+    laws.push(&model["arrivals"][0]["gaps"]["fitted"]);
+    assert_eq!(laws.len(), 3);
+    for law in laws {
+        let name = law["law"].as_str().unwrap();
+        assert!(
+            html.contains(&format!("</svg>{name}</li>")),
+            "no curve of {name}"
+        );
+        has(&html, law["why"].as_str().unwrap());
+        let number = |key: &str| law[key].as_f64().unwrap();
+        let cells = [
+            format!(">{name}</td>"),
+            format!(">{}</td>", number("values")),
+            format!(">{:.3}</td>", number("scv")),
+            format!(">{:.4}</td>", number("distance")),
+        ];
+        for cell in cells {
+            assert!(html.contains(&cell), "the page lacks {cell} of {name}");
+        }
+        for tried in law["tried"].as_array().unwrap() {
+            let above = format!(">{:.0}</td>", tried["bic_above_best"].as_f64().unwrap());
+            assert!(html.contains(&above), "the page lacks {tried} of {name}");
+        }
+    }
+    assert_eq!(html.matches("</svg>rejected: log-normal, ").count(), 2);
+    for (metric, pair) in json["compared"].as_object().unwrap() {
+        let recorded = pair["recorded"].as_f64().unwrap();
+        let off = 100.0 * (pair["simulated"].as_f64().unwrap() / recorded - 1.0);
+        assert!(
+            html.contains(&format!(">{off:+.1} %</td>")),
+            "the page lacks {metric}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_fitted_is_no_page() {
+    let said = iocp(&["fit", "no-such.jsonl", "--format", "html"], 2);
+    assert!(said.contains("cannot read no-such.jsonl"), "{said}");
+    let recording = "traces/recordings/load-open-60--wine-8.0--1.jsonl.gz";
+    let said = iocp(
+        &["fit", recording, "--profile", "wine-8", "--format", "html"],
+        2,
+    );
+    assert!(said.contains("--compare"), "{said}");
+}
+
+#[test]
 fn there_are_no_other_formats() {
     for command in ["simulate", "advise", "fit"] {
         let said = iocp(&[command, "mm4", "--format", "pdf"], 2);

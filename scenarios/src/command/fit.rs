@@ -1,6 +1,13 @@
 //! `iocp fit`: from recordings to a scenario for `iocp simulate`.
+//!
+//! Here are the arguments and the way through them; `page` shows what came out with pictures.
 
-use super::{Exit, Format, Problem, Result, output, print_json, profiles, trace_file::read};
+mod page;
+
+use super::{
+    Exit, PageFormat, Problem, Result, output, print_json, print_page, profiles, quoted,
+    trace_file::read,
+};
 use crate::fit::{
     self, Fit,
     compare::{Comparison, Pair, REPLICATIONS},
@@ -24,9 +31,9 @@ pub(super) struct Arguments {
     /// The kernel to simulate with --compare; if not given, that of the recordings.
     #[arg(long, value_parser = profiles(), requires = "compare")]
     profile: Option<Profile>,
-    /// The format of the output: the scenario, or what was found in numbers.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    /// The format of the output: the scenario, what was found in numbers, or both in pictures.
+    #[arg(long, value_enum, default_value_t = PageFormat::Human)]
+    format: PageFormat,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result {
@@ -53,14 +60,44 @@ pub(super) fn run(arguments: &Arguments) -> Result {
     if let Some(path) = &arguments.out {
         std::fs::write(path, &fitted.text).map_err(|error| Problem::file("write", path, &error))?;
     }
-    if arguments.format == Format::Json {
-        print_json(&serde_json::json!({
+    match arguments.format {
+        PageFormat::Human => human(arguments, &fitted, comparison.as_ref(), profile)?,
+        PageFormat::Json => print_json(&serde_json::json!({
             "fitted": fitted.model,
             "compared": comparison,
             "scenario": fitted.text,
-        }))?;
-        return Ok(Exit::Holds);
+        }))?,
+        PageFormat::Html => {
+            let compared = comparison.map(|comparison| (comparison, profile));
+            print_page(&page::page(&fitted, compared.as_ref(), arguments.again()))?;
+        }
     }
+    Ok(Exit::Holds)
+}
+
+impl Arguments {
+    /// The command that makes the page again.
+    fn again(&self) -> String {
+        let mut again = String::from("iocp fit");
+        for file in &self.files {
+            again += &format!(" {}", quoted(&file.display().to_string()));
+        }
+        if self.compare {
+            again += " --compare";
+        }
+        if let Some(profile) = &self.profile {
+            again += &format!(" --profile {}", profile.name);
+        }
+        again + " --format html"
+    }
+}
+
+fn human(
+    arguments: &Arguments,
+    fitted: &Fit,
+    comparison: Option<&Comparison>,
+    profile: Profile,
+) -> Result<()> {
     let mut out = output();
     match &arguments.out {
         None => write!(out, "{}", fitted.text)?,
@@ -69,15 +106,14 @@ pub(super) fn run(arguments: &Arguments) -> Result {
             "{}: {} fitted. To simulate it: iocp simulate {} --profile {}",
             path.display(),
             fitted.model.scenario,
-            super::quoted(&path.display().to_string()),
+            quoted(&path.display().to_string()),
             profile.name,
         )?,
     }
-    if let Some(comparison) = &comparison {
-        write!(out, "{}", table(&fitted, comparison, profile))?;
+    if let Some(comparison) = comparison {
+        write!(out, "{}", table(fitted, comparison, profile))?;
     }
-    out.flush()?;
-    Ok(Exit::Holds)
+    Ok(out.flush()?)
 }
 
 /// The profile of the kernel that was recorded.
@@ -90,30 +126,45 @@ fn kernel(traces: &[Trace]) -> Profile {
     name.and_then(Profile::find).unwrap_or_default()
 }
 
+/// What is compared: its name, the pair, and how its values are shown.
+type Compared<'c> = (&'static str, &'c Pair, fn(f64) -> String);
+
+fn compared(comparison: &Comparison) -> [Compared<'_>; 3] {
+    let time = |seconds: f64| fit::time(seconds * 1e9);
+    let rate = |rate: f64| format!("{rate:.1}/s");
+    [
+        ("throughput", &comparison.throughput, rate),
+        ("latency p50", &comparison.latency_p50, time),
+        ("latency p99", &comparison.latency_p99, time),
+    ]
+}
+
+/// How it was simulated.
+fn simulated(fitted: &Fit, profile: Profile) -> String {
+    let recordings = &fitted.model.recordings;
+    let requests: usize = recordings.iter().map(|one| one.requests).sum();
+    let requests = requests / recordings.len().max(1);
+    format!(
+        "Simulated under {}, {REPLICATIONS} times {requests} requests",
+        profile.name
+    )
+}
+
 /// Recorded beside simulated; lines of a comment, so that it can follow the scenario.
 fn table(fitted: &Fit, comparison: &Comparison, profile: Profile) -> String {
-    let line = |name: &str, pair: &Pair, show: fn(f64) -> String| {
-        format!(
+    let mut text = format!(
+        "\n# {}:\n#               recorded  simulated     error   each time\n",
+        simulated(fitted, profile)
+    );
+    for (name, pair, show) in compared(comparison) {
+        text += &format!(
             "# {name:<11} {:>10} {:>10} {:>+8.1} %   {} to {}\n",
             show(pair.recorded),
             show(pair.simulated),
             pair.error() * 100.0,
             show(pair.least),
             show(pair.greatest),
-        )
-    };
-    let time = |seconds: f64| fit::time(seconds * 1e9);
-    let requests: usize = fitted.model.recordings.iter().map(|one| one.requests).sum();
-    let requests = requests / fitted.model.recordings.len().max(1);
-    let mut text = format!(
-        "\n# Simulated under {}, {REPLICATIONS} times {requests} requests:\n\
-         #               recorded  simulated     error   each time\n",
-        profile.name
-    );
-    text += &line("throughput", &comparison.throughput, |rate| {
-        format!("{rate:.1}/s")
-    });
-    text += &line("latency p50", &comparison.latency_p50, time);
-    text += &line("latency p99", &comparison.latency_p99, time);
+        );
+    }
     text
 }

@@ -18,6 +18,9 @@ pub const CONSTANT: f64 = 0.05;
 /// The most values of an empirical law; more are put together, and their means taken.
 pub const MOST_VALUES: usize = 200;
 
+/// In how many steps [`Fitted::measured`] goes from one nine to the next.
+const STEPS_A_NINE: f64 = 10.0;
+
 /// The law that was chosen, and how well it fits.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Fitted {
@@ -41,6 +44,12 @@ pub struct Fitted {
     pub tried: Vec<Tried>,
     /// Why this law.
     pub why: String,
+    /// The best by BIC, if it is too far from the values to be taken.
+    #[serde(skip)]
+    pub rejected: Option<Law>,
+    /// Shares of the values, each with the time in nanoseconds that so many do not exceed.
+    #[serde(skip)]
+    pub measured: Vec<(f64, u64)>,
 }
 
 /// A kind of law that was tried.
@@ -91,6 +100,8 @@ pub(super) fn choose(values: &[u64]) -> Fitted {
         p: None,
         tried: Vec::new(),
         why,
+        rejected: None,
+        measured: measured(&sorted),
     };
     let at = |share: f64| {
         sorted
@@ -130,6 +141,7 @@ pub(super) fn choose(values: &[u64]) -> Fitted {
             bic_above_best: bic - best_bic,
         })
         .collect();
+    let mut rejected = None;
     let (law, why) = if p >= LIKELY {
         (
             best,
@@ -147,12 +159,14 @@ pub(super) fn choose(values: &[u64]) -> Fitted {
             "no law fits: the best by BIC, {best}, is {:.1} % off at the worst",
             distance * 100.0
         );
+        rejected = Some(best);
         (empirical(), why)
     };
     Fitted {
         distance: Some(distance),
         p: Some(p),
         tried,
+        rejected,
         ..fitted(law, why)
     }
 }
@@ -235,6 +249,19 @@ fn candidates(sorted: &[u64], mean: f64) -> Vec<(&'static str, Law, f64, u32)> {
         ));
     }
     found
+}
+
+/// What shares of the values do not exceed: from none to nine tenths, and to each further nine, in as
+/// many steps, as long as there is a value for it.
+fn measured(sorted: &[u64]) -> Vec<(f64, u64)> {
+    let count = sorted.len() as f64;
+    let shares = (0..).map(|step| 1.0 - 10_f64.powf(-f64::from(step) / STEPS_A_NINE));
+    let told = shares.take_while(|share| (1.0 - share) * count >= 1.0);
+    let value = |share: f64| {
+        let place = ((share * count).ceil() as usize).saturating_sub(1);
+        Some((share, *sorted.get(place)?))
+    };
+    told.filter_map(value).collect()
 }
 
 /// The greatest distance between the share of the values up to a point and the law's.

@@ -47,7 +47,7 @@ fn comment(sentences: &[String]) -> String {
         .collect()
 }
 
-fn head(model: &Model) -> Vec<String> {
+pub(super) fn head(model: &Model) -> Vec<String> {
     let count = model.recordings.len();
     let mut sentences = vec![format!(
         "Fitted by `iocp fit` from {} of {} by {}.",
@@ -92,7 +92,7 @@ fn threads(model: &Model) -> Vec<Vec<String>> {
     arrivals.chain(clients).chain(workers).collect()
 }
 
-fn of_arrivals(arrivals: &Arrivals) -> Vec<String> {
+pub(super) fn of_arrivals(arrivals: &Arrivals) -> Vec<String> {
     let Gaps {
         fitted,
         dispersion,
@@ -117,7 +117,7 @@ fn of_arrivals(arrivals: &Arrivals) -> Vec<String> {
     sentences
 }
 
-fn of_clients(clients: &Clients) -> Vec<String> {
+pub(super) fn of_clients(clients: &Clients) -> Vec<String> {
     vec![match &clients.think {
         Some(think) => format!(
             "Clients, from a reply to the next request: {}",
@@ -149,31 +149,31 @@ fn of_workers(workers: &Workers) -> Vec<String> {
 }
 
 fn of_path(path: &Path) -> Vec<String> {
-    path.phases
-        .iter()
-        .filter_map(|phase| match phase {
-            Phase::Calls { ns } => Some(format!(
-                "The calls themselves: {} a turn, the median of {} turns.",
-                time(*ns as f64),
-                thousands(path.turns)
-            )),
-            Phase::Computes { fitted } => {
-                Some(format!("Computing: {}", of_fitted(fitted, "values")))
-            }
-            Phase::Blocks { on, fitted } if on == "Sleep" => Some(format!(
-                "Asleep, less wake: {}",
-                of_fitted(fitted, "values")
-            )),
-            Phase::Blocks { on, fitted } => Some(format!(
-                "Blocked on {on}, which no worker here gives: {}",
-                of_fitted(fitted, "values")
-            )),
-            Phase::Waits { .. }
-            | Phase::Releases { .. }
-            | Phase::Posts { .. }
-            | Phase::Takes { .. } => None,
-        })
-        .collect()
+    let phases = path.phases.iter();
+    phases.filter_map(|phase| of_phase(path, phase)).collect()
+}
+
+pub(super) fn of_phase(path: &Path, phase: &Phase) -> Option<String> {
+    match phase {
+        Phase::Calls { ns } => Some(format!(
+            "The calls themselves: {} a turn, the median of {} turns.",
+            time(*ns as f64),
+            thousands(path.turns)
+        )),
+        Phase::Computes { fitted } => Some(format!("Computing: {}", of_fitted(fitted, "values"))),
+        Phase::Blocks { on, fitted } if on == "Sleep" => Some(format!(
+            "Asleep, less wake: {}",
+            of_fitted(fitted, "values")
+        )),
+        Phase::Blocks { on, fitted } => Some(format!(
+            "Blocked on {on}, which no worker here gives: {}",
+            of_fitted(fitted, "values")
+        )),
+        Phase::Waits { .. }
+        | Phase::Releases { .. }
+        | Phase::Posts { .. }
+        | Phase::Takes { .. } => None,
+    }
 }
 
 /// "3,500 values, mean 5.01 ms, squared coefficient of variation 0.25: log-normal …; why."

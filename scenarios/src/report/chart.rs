@@ -295,7 +295,7 @@ fn apart(ticks: Vec<Tick>) -> Vec<Tick> {
     let half = |tick: &Tick| 3.5 * tick.text.chars().count() as f64;
     let mut kept: Vec<Tick> = Vec::new();
     for tick in ticks {
-        let touches = |last: &Tick| tick.at - half(&tick) < last.at + half(last) + 3.0;
+        let touches = |last: &Tick| tick.at - half(&tick) < last.at + half(last) + 7.0;
         if !kept.last().is_some_and(touches) {
             kept.push(tick);
         }

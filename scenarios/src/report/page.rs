@@ -63,6 +63,7 @@ fn section(index: usize, section: &Section, page: &Made) -> Markup {
         Figure::HeatMap(map) => Some(map.html()),
         Figure::Percentiles(percentiles) => Some(percentiles.html(title)),
         Figure::Bars(bars) => Some(bars.html(title)),
+        Figure::Listing(listing) => Some(listing.html(title)),
         Figure::Timeline(timeline) => Some(timeline.html(title)),
     };
     html! {
