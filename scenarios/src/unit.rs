@@ -87,7 +87,7 @@ impl Unit {
                 v if v < 10.0 => 3,
                 v if v < 100.0 => 2,
                 v if v < 1000.0 => 1,
-                _ => return by_thousands(&format!("{value:.0}")),
+                _ => return by_thousands(&format!("{:.0}", value.round())),
             };
             format!("{value:.places$}")
         })
@@ -240,7 +240,7 @@ mod tests {
             ("utilisation", 0.374, "37.40 %", "37.4 %"),
             ("processor.0", 0.5281, "52.81 %", "52.8 %"),
             ("throughput", 50_143.2, "50,143 /s", "50143/s"),
-            ("switches", 1_234.5, "1,234 /s", "1234/s"),
+            ("switches", 1_234.5, "1,235 /s", "1234/s"),
             ("depth.mean", 0.0, "0", "0"),
             ("depth.max", 12.6, "12.60", "12.6"),
             ("port.a.b.depth.mean", 0.7455, "0.7455", "0.746"),

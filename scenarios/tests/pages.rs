@@ -161,6 +161,29 @@ fn what_does_not_keep_up_says_so_on_its_page() {
     has(&html, "It does not keep up with what arrives.");
 }
 
+/// Sixty-four threads of which a few do something, and more events than anyone looks at.
+#[test]
+fn a_stretch_shows_who_does_something() {
+    let page = |name: &str, code: i32| {
+        let arguments = [
+            "simulate",
+            name,
+            "--requests",
+            "2000",
+            "--quiet",
+            "--format",
+            "html",
+        ];
+        iocp(&arguments, code)
+    };
+    let proxy = page("proxy", 0);
+    check(&proxy);
+    assert!(proxy.contains("<title>reader-1</title>"));
+    assert!(!proxy.contains("<title>server-1</title>"));
+    let fan_out = page("chat-fan-out", 0);
+    has(&fan_out, "the first 1500 events are shown.");
+}
+
 #[test]
 fn an_advice_has_all_that_it_says_on_a_page() {
     let arguments = [

@@ -7,8 +7,8 @@ mod page;
 use iocp_scenarios::{
     catalogue, file,
     report::{
-        Axis, Bar, Bars, Cell, Curve, Figure, HeatMap, Line, Lines, Made, Page, Percentiles, Point,
-        Section, Table, Threshold, Timeline, Unit,
+        Axis, Bar, Bars, Cell, Curve, Figure, HeatMap, Line, Lines, Listing, Made, Page,
+        Percentiles, Point, Section, Table, Threshold, Timeline, Unit,
     },
 };
 use iocp_scheduler::{
@@ -185,6 +185,8 @@ fn every_kind() -> Page {
         ..Bars::default()
     };
     page.add(Section::figure("Throughput", one));
+    let plan = "scenario = \"server.toml\"\n\n[over]\nlimit = [4, 8]\n";
+    page.add(Section::figure("The plan", Listing::new(plan)));
     page.add(Section::figure(
         "Timeline",
         Timeline::of(&trace("reference-5")),
@@ -204,8 +206,8 @@ fn every_kind_of_figure_is_well_formed() {
         "the same page gives the same bytes"
     );
     // Each figure says what made it, and one of them was made by something else.
-    assert_eq!(html.matches("<figcaption").count(), 9);
-    assert_eq!(html.matches("Seed 7. ").count(), 9);
+    assert_eq!(html.matches("<figcaption").count(), 10);
+    assert_eq!(html.matches("Seed 7. ").count(), 10);
     assert_eq!(html.matches("Seed 1. ").count(), 1);
 }
 
@@ -304,6 +306,7 @@ fn names_are_only_names() {
             threshold: threshold(),
         }
         .into(),
+        Listing::new(EVIL).into(),
         Timeline::of(&trace).into(),
     ];
     let mut page = Page::new(EVIL, Made::new(EVIL, None));
@@ -332,12 +335,13 @@ fn whatever_is_in_it_it_is_a_page() {
         1.0,
     ];
     let mut page = Page::default();
-    let empty: [Figure; 5] = [
+    let empty: [Figure; 6] = [
         Table::default().into(),
         Lines::default().into(),
         HeatMap::default().into(),
         Percentiles::default().into(),
         Bars::default().into(),
+        Listing::default().into(),
     ];
     for figure in empty {
         let mut page = Page::default();

@@ -186,6 +186,11 @@ fn however_it_is_run_the_results_are_the_same() {
     );
     assert!(whole.iter().any(|(_, bytes)| bytes.starts_with(b"PAR1")));
 
+    // A curve that is alone has its name in the text.
+    let page = fs::read_to_string(here.join("limits/report.html")).expect("there is a page");
+    assert!(page.contains("Percentiles at rate 700"));
+    assert!(page.contains("Only limit 2 keeps up there."));
+
     // Without threads.
     exits(&here, "sweep limits.toml --threads 1 --out one", 0);
     assert!(results(&here, "one") == whole, "threads change the results");

@@ -197,6 +197,10 @@ impl Scale {
             values.filter(inside).collect::<Vec<_>>()
         };
         let mut values = inside(&[1.0, 2.0, 5.0], 1);
+        // Less than about a decade: one or two of these would say little.
+        if values.len() < 3 {
+            values = inside(&[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], 1);
+        }
         if values.len() > about + 2 {
             values = inside(&[1.0], 1);
         }
@@ -272,6 +276,10 @@ mod tests {
                 "50\u{a0}ms",
                 "100\u{a0}ms"
             ]
+        );
+        assert_eq!(
+            texts(&log, &[0.015, 0.04]),
+            ["15\u{a0}ms", "20\u{a0}ms", "30\u{a0}ms", "40\u{a0}ms"]
         );
         assert_eq!(
             texts(&log, &[1e-6, 10.0]),

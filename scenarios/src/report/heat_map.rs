@@ -122,7 +122,7 @@ impl HeatMap {
                 }
             }
             p.key {
-                @if let Some((best, worst)) = self.ends() {
+                @if let Some((best, worst)) = self.ends().filter(|(best, worst)| best != worst) {
                     span.shades aria-hidden="true" {
                         @for shade in 0..SHADES { span class=(format!("shade{shade}")) {} }
                     }

@@ -79,5 +79,5 @@ impl Table {
 /// A number, with or without a unit, or the absence of one?
 fn is_number(cell: &str) -> bool {
     let cell = cell.trim_start_matches(['-', '+', '±', '<', '>', '≈', ' ', '*', '`']);
-    cell.is_empty() || cell == "–" || cell.starts_with(|c: char| c.is_ascii_digit())
+    cell.is_empty() || ["–", "?"].contains(&cell) || cell.starts_with(|c: char| c.is_ascii_digit())
 }

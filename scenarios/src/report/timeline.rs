@@ -96,15 +96,16 @@ const NAMES: f64 = 112.0;
 
 /// The names on the left, and the drawing beside them.
 fn view(spans: &Spans, ruler: &Ruler, title: &str) -> Markup {
-    let lanes_end = HEAD + LANE * spans.threads.len() as f64;
+    let shown = lanes::shown(spans);
+    let lanes_end = HEAD + LANE * shown.len() as f64;
     let (ports, height) = ports::panels(spans, lanes_end + 8.0);
     let alt = alt(spans, title);
     html! {
         div.timeline {
             svg.fixed width=(NAMES) height=(height) viewBox=(format!("0 0 {NAMES} {height}"))
                 aria-hidden="true" {
-                @for (index, thread) in spans.threads.iter().enumerate() {
-                    (lanes::name(index, thread))
+                @for (lane, index) in shown.iter().enumerate() {
+                    (lanes::name(lane, *index, &spans.threads[*index]))
                 }
                 @for panel in &ports { (panel.names()) }
             }
@@ -112,10 +113,10 @@ fn view(spans: &Spans, ruler: &Ruler, title: &str) -> Markup {
                 svg.fixed width=(ruler.width) height=(height) role="img" aria-label=(alt)
                     viewBox=(format!("0 0 {} {height}", ruler.width)) {
                     (ruler.head(spans, height))
-                    @for (index, thread) in spans.threads.iter().enumerate() {
-                        (lanes::lane(index, thread, ruler))
+                    @for (lane, index) in shown.iter().enumerate() {
+                        (lanes::lane(lane, &spans.threads[*index], ruler))
                     }
-                    (lanes::flights(spans, ruler))
+                    (lanes::flights(spans, &shown, ruler))
                     @for panel in &ports { (panel.drawing(spans, ruler)) }
                 }
             }

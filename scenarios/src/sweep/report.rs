@@ -344,10 +344,16 @@ impl<'a> Pictures<'a> {
             curves,
             threshold: None,
         };
+        // A single curve has no legend.
+        let mut says = match (self.lines, &figure.curves[..]) {
+            (Some(_), [only]) => format!("Only {} keeps up there.", only.name),
+            _ => String::new(),
+        };
+        says += &self.of_others(&[self.x, self.lines]);
         let section = Section::figure(title, figure);
-        match self.of_others(&[self.x, self.lines]) {
-            others if others.is_empty() => section,
-            others => section.says(others.trim_start()),
+        match says.trim_start() {
+            "" => section,
+            says => section.says(says),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{
     super::counted,
     report::{LINES, Simulated, of_theory},
-    window::{REQUESTS, Window},
+    window::{MOST_EVENTS, REQUESTS, Window},
 };
 use crate::{
     report::{
@@ -143,10 +143,13 @@ impl Simulated<'_> {
         let mut says = format!(
             "From the begin of request {} to that of request {}, the first behind the beginning that is \
              left out, in the first replication. Waiting threads stand as the stack that they are: the top \
-             one gets the next packet.",
+             one gets the next packet. Those that wait from before it to its end are only there.",
             window.first,
             window.first + REQUESTS,
         );
+        if window.cut {
+            says += &format!(" Of all that happens, the first {MOST_EVENTS} events are shown.");
+        }
         if window.left_out > 0 {
             let left_out = counted(window.left_out, "thread");
             says += &format!(" Not shown: {left_out} without a part in it.");

@@ -16,6 +16,9 @@ use std::collections::BTreeSet;
 /// How many requests begin in it.
 pub(super) const REQUESTS: u64 = 30;
 
+/// The most events that are kept of it.
+pub(super) const MOST_EVENTS: usize = 1_500;
+
 /// What happened between the begins of two requests.
 pub(super) struct Window {
     /// The events, and the threads that have a part in them.
@@ -24,6 +27,8 @@ pub(super) struct Window {
     pub(super) first: u64,
     /// How many threads have no part in it.
     pub(super) left_out: usize,
+    /// Had it more events than are kept?
+    pub(super) cut: bool,
 }
 
 impl Window {
@@ -47,7 +52,9 @@ impl Window {
             }),
         };
         let replication = simulate(program, kernel.semantics(), &settings);
-        let events = replication.map_err(StudyError::Simulate)?.window;
+        let mut events = replication.map_err(StudyError::Simulate)?.window;
+        let cut = events.len() > MOST_EVENTS;
+        events.truncate(MOST_EVENTS);
         let mut header = header(program, kernel.profile.name, "simulate", settings.seed);
         let part = with_a_part(&events);
         let all = header.threads.len();
@@ -60,6 +67,7 @@ impl Window {
             trace: Trace { header, events },
             first: from + 1,
             left_out,
+            cut,
         })
     }
 }

@@ -15,9 +15,22 @@ fn top(lane: usize) -> f64 {
     HEAD + LANE * lane as f64
 }
 
+/// The threads that have a lane, by their places. A trace that is a part of a longer one has threads
+/// that wait at a port all the time; they are in the port's stack.
+pub(super) fn shown(spans: &Spans) -> Vec<usize> {
+    let only_waits = |thread: &Thread| {
+        let spans = &thread.spans[..];
+        let waits = matches!(spans, [one] if one.doing == Doing::Waits);
+        waits && thread.calls.is_empty() && thread.marks.is_empty()
+    };
+    let threads = spans.threads.iter().enumerate();
+    let shown = threads.filter(|(_, thread)| !only_waits(thread));
+    shown.map(|(index, _)| index).collect()
+}
+
 /// The name of a thread, with its colour in the stacks.
-pub(super) fn name(index: usize, thread: &Thread) -> Markup {
-    let y = top(index);
+pub(super) fn name(lane: usize, index: usize, thread: &Thread) -> Markup {
+    let y = top(lane);
     let says = fitting(&thread.name, NAMES - 16.0).unwrap_or_default();
     html! {
         rect class=(format!("part {}", colour(index))) x="0" y=(y + 4.0) width="6" height=(LANE - 8.0) {}
@@ -25,8 +38,8 @@ pub(super) fn name(index: usize, thread: &Thread) -> Markup {
     }
 }
 
-pub(super) fn lane(index: usize, thread: &Thread, ruler: &Ruler) -> Markup {
-    let y = top(index) + 4.0;
+pub(super) fn lane(lane: usize, thread: &Thread, ruler: &Ruler) -> Markup {
+    let y = top(lane) + 4.0;
     html! {
         line.grid x1="0" x2=(ruler.width) y1=(y + LANE / 2.0 - 4.0) y2=(y + LANE / 2.0 - 4.0) {}
         @for span in &thread.spans { (stretch(span, &thread.name, y, ruler)) }
@@ -113,7 +126,7 @@ fn instant(call: &Call, thread: &str, y: f64, ruler: &Ruler) -> Markup {
 }
 
 /// From the post of each packet to the thread that got it.
-pub(super) fn flights(spans: &Spans, ruler: &Ruler) -> Markup {
+pub(super) fn flights(spans: &Spans, shown: &[usize], ruler: &Ruler) -> Markup {
     let flights = spans.flights.iter();
     let flights = flights.filter_map(|flight| Some((flight, flight.from?, flight.to?)));
     if flights.clone().count() > MOST_FLIGHTS {
@@ -127,7 +140,8 @@ pub(super) fn flights(spans: &Spans, ruler: &Ruler) -> Markup {
         } else {
             4.0
         };
-        let y = top(place.thread as usize) + edge;
+        let lane = shown.binary_search(&(place.thread as usize));
+        let y = top(lane.unwrap_or(0)) + edge;
         (pixel(ruler.at(place.at) + middle), y)
     };
     html! {
