@@ -19,7 +19,7 @@
 //! | [`sweep`] | a scenario under many settings: plans, points, results |
 //! | [`advise`] | the smallest pool that meets objectives, and how sure that is |
 //! | [`fit`] | from a recording to a scenario for `iocp simulate` |
-//! | [`unit`] | numbers in words, with their unit |
+//! | [`unit`](mod@unit) | numbers in words, with their unit |
 //! | [`shrink`] | a smaller workload with the same failure |
 //! | [`verify`] | does an implementation do what the model says? |
 //! | [`drive`] | the model as a service for other programs |
