@@ -620,11 +620,19 @@ impl<'a> Search<'a> {
             } else {
                 self.workers.len()
             };
-            let share = table.slots().div_ceil(threads);
+            let share = |of: &Table, thread: usize| {
+                let share = of.slots().div_ceil(threads);
+                let [start, end] = [thread, thread + 1].map(|at| of.slots().min(at * share));
+                start..end
+            };
+            let settled = together(0..threads, |thread| {
+                larger.settle(share(&larger, thread));
+                Ok::<_, Infallible>(())
+            });
+            let Ok(()) = settled;
             let moved = together(0..threads, |thread| {
                 let mut ids = vec![0; parts];
-                let [start, end] = [thread, thread + 1].map(|at| table.slots().min(at * share));
-                let mut words = table.words_in(start..end).peekable();
+                let mut words = table.words_in(share(table, thread)).peekable();
                 let mut batch = Vec::with_capacity(BATCH);
                 while words.peek().is_some() {
                     batch.clear();

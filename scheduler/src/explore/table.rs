@@ -33,8 +33,11 @@ pub(crate) fn spread(word: u64) -> u64 {
     (word ^ word >> 32).wrapping_mul(0xD6E8_FEB8_6659_FD93)
 }
 
+/// So many slots are in a page of memory, or more.
+const PAGE: usize = 512;
+
 /// So many zeros. The system has them at hand: nobody writes them here, and each page comes when it
-/// is first used, to whoever uses it.
+/// is first used.
 fn free(words: usize) -> Box<[AtomicU64]> {
     vec![0; words].into_iter().map(AtomicU64::new).collect()
 }
@@ -66,6 +69,14 @@ impl Table {
     #[inline(always)]
     fn all(&self) -> &[AtomicU64] {
         &self.slots[self.start..self.start + self.count]
+    }
+
+    /// Writes to each page of these slots, which are free and which nobody else uses yet. A page that
+    /// is read before it is written comes twice, and the second time stops all threads.
+    pub(crate) fn settle(&self, slots: Range<usize>) {
+        for slot in self.all()[slots].iter().step_by(PAGE) {
+            slot.store(0, Ordering::Relaxed);
+        }
     }
 
     /// The slot of a word's hash: as far into the table as the hash is into all hashes, so that
