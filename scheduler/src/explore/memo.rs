@@ -704,29 +704,34 @@ impl Tried {
     }
 
     /// What there is to learn from it; it was tried in a state of these parts.
-    pub(crate) fn lesson(self, store: &mut Store, light: Option<&Light>, ids: &[Id]) -> Lesson {
+    pub(crate) fn lesson(&self, store: &mut Store, light: Option<&Light>, ids: &[Id]) -> Lesson {
         let Self {
             thread,
             read,
             steps,
         } = self;
         let is_light = steps.len() == 1
-            && light.is_some_and(|light| is_light(light, store, thread, ids, &read));
-        let effects = steps.into_iter().map(|step| {
+            && light.is_some_and(|light| is_light(light, store, *thread, ids, read));
+        let effects = steps.iter().map(|step| {
             let effect = Effect {
                 choice: step.choice,
                 breach: None,
-                changes: changes(store, &read, &step.written, ids, &step.after),
+                changes: changes(store, read, &step.written, ids, &step.after),
             };
-            (effect, step.breach)
+            (effect, step.breach.clone())
         });
         Lesson {
-            thread,
+            thread: *thread,
             ids: ids.into(),
             effects: effects.collect(),
             is_light,
-            read,
+            read: read.clone(),
         }
+    }
+
+    /// A situation that is of no use any more: its memory may be.
+    pub(crate) fn leftover(mut self) -> Option<Situation> {
+        self.steps.pop().map(|step| step.after)
     }
 }
 

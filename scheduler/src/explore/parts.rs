@@ -7,7 +7,7 @@
 use super::history::{History, Situation};
 use crate::{
     program::{MOST_NESTING, Program},
-    state::{Last, Local, Part, State},
+    state::{Last, Local, Part},
 };
 use indexmap::IndexSet;
 use iocp_model::{Handle, System};
@@ -393,36 +393,37 @@ impl Store {
 
     /// The situation whose parts have these numbers. `like` is any situation of the same program.
     pub(crate) fn situation(&self, ids: &[Id], like: &Situation) -> Situation {
+        let mut situation = like.clone();
+        self.recall(ids, &mut situation);
+        situation
+    }
+
+    /// Turns a situation, any of the same program, into the one whose parts have these numbers.
+    pub(crate) fn recall(&self, ids: &[Id], situation: &mut Situation) {
         let slots = &self.slots;
         let value = |slot: usize| &self.values[slot - 1 - slots.threads][ids[slot] as usize];
-        let first = slots.history(like);
-        let mut history = like.history.clone();
+        let first = slots.history(situation);
         for slot in first..slots.all {
-            history.set_part(slot - first, value(slot));
+            situation.history.set_part(slot - first, value(slot));
         }
-        let state = State {
-            system: self.system_of(ids[Slots::SYSTEM]).clone(),
-            threads: (0..slots.threads)
-                .map(|thread| self.local_of(thread, ids[slots.local(thread)]))
-                .collect(),
-            variables: match value(slots.variables()) {
-                Value::Handles(handles) => handles.clone(),
-                _ => Vec::new(),
-            },
-            counters: (slots.counters..slots.marked)
-                .map(|slot| match value(slot) {
-                    Value::Counter(counter) => *counter,
-                    _ => 0,
-                })
-                .collect(),
-            marked: (slots.marked..first)
-                .map(|slot| match value(slot) {
-                    Value::Keys(keys) => keys.clone(),
-                    _ => Vec::new(),
-                })
-                .collect(),
-        };
-        Situation { state, history }
+        let state = &mut situation.state;
+        state.system.clone_from(self.system_of(ids[Slots::SYSTEM]));
+        for (thread, local) in state.threads.iter_mut().enumerate() {
+            *local = self.local_of(thread, ids[slots.local(thread)]);
+        }
+        if let Value::Handles(handles) = value(slots.variables()) {
+            state.variables.clone_from(handles);
+        }
+        for (slot, counter) in (slots.counters..).zip(&mut state.counters) {
+            if let Value::Counter(value) = value(slot) {
+                *counter = *value;
+            }
+        }
+        for (slot, marked) in (slots.marked..).zip(&mut state.marked) {
+            if let Value::Keys(keys) = value(slot) {
+                marked.clone_from(keys);
+            }
+        }
     }
 
     /// The hash of the part of this number in a slot: of the part itself, whatever its number.

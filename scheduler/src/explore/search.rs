@@ -40,8 +40,9 @@ const BATCH: usize = 64;
 /// The slots of a table in the beginning.
 const FIRST_SLOTS: usize = 1 << 14;
 /// A table of fewer slots is doubled; a larger one grows by half, so that a state never takes more
-/// than sixteen bytes.
+/// than sixteen bytes. Where states are kept exactly, it may a little longer.
 const FAST_GROWTH: usize = 1 << 20;
+const FAST_GROWTH_EXACT: usize = 1 << 22;
 /// A frontier is sorted into two to this many heaps.
 const BUCKET_BITS: u32 = 14;
 /// A search depth first visits so many states in one go.
@@ -605,10 +606,15 @@ impl<'a> Search<'a> {
             }
         }
         let lays_out = !same && space.visited.is_exact();
+        let fast = if space.visited.is_exact() {
+            FAST_GROWTH_EXACT
+        } else {
+            FAST_GROWTH
+        };
         if let Visited::Exact(table) | Visited::Compact(table) = &mut space.visited {
             let slots = match table.slots() {
                 slots if *space.used.0.get_mut() * 2 <= slots => slots,
-                slots if slots < FAST_GROWTH => slots * 2,
+                slots if slots < fast => slots * 2,
                 slots => slots / 2 * 3,
             };
             if same && slots == table.slots() {
@@ -790,6 +796,8 @@ struct Worker {
     next_hashes: Vec<u64>,
     /// What was looked up last.
     recent: Recent,
+    /// Memory for the next situation in which the model takes a step.
+    spare: Option<Situation>,
     batch: Batch,
 }
 
@@ -859,6 +867,7 @@ impl Worker {
             hashes: vec![0; store.slots.all + 1],
             next_hashes: vec![0; store.slots.all + 1],
             recent: Recent::new(),
+            spare: None,
             batch: Batch::default(),
         }
     }
@@ -1136,17 +1145,17 @@ impl Worker {
     fn learn(&mut self, space: &Space<'_>, thread: usize) -> Result<u32, StepError> {
         // There are as many threads as the program has.
         let id = ThreadId::new(thread).unwrap_or_else(|| unreachable!("a thread of the program"));
+        let mut before = self.spare.take().unwrap_or_else(|| space.first.clone());
         let store = lock(&space.store);
-        let (before, slots) = (
-            store.situation(&self.ids, &space.first),
-            store.slots.clone(),
-        );
+        store.recall(&self.ids, &mut before);
+        let slots = store.slots.clone();
         drop(store);
         let tried = Tried::new(space.program, &slots, space.judge, before, id)?;
         let mut store = lock(&space.store);
         let lesson = tried.lesson(&mut store, space.reduction.light.as_ref(), &self.ids);
         self.memo.look_at(&mut store);
         drop(store);
+        self.spare = tried.leftover();
         self.memo.adopt(&lesson);
         if self.shares {
             self.lessons.push(lesson);
