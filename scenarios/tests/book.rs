@@ -12,7 +12,8 @@
 //!
 //! A line that is only `…` stands for any lines, and a `…` in a line for any text. A block headed
 //! `toml,file=NAME` is first written to that file, for the commands of the same page; its content may
-//! be `{{#include FILE}}`, as mdbook has it. Beside `iocp` a command may be `cat FILE`, `head -N FILE`,
+//! be `{{#include FILE}}`, as mdbook has it. Recordings of the repository, `traces/recordings/NAME`, are
+//! there as well. Beside `iocp` a command may be `cat FILE`, `head -N FILE`,
 //! `echo $?` (the last exit code) and `python3 FILE`; its output may go to a file (`> FILE`).
 //!
 //! After a change of the program: `UPDATE_BOOK=1 cargo test -p iocp-scenarios --test book` writes
@@ -165,6 +166,9 @@ impl Shell {
         // Words in quotes have no spaces in the book, only what a shell would take for its own.
         let words = command.split_whitespace();
         let mut words: Vec<&str> = words.map(|word| word.trim_matches('"')).collect();
+        for word in &words {
+            self.bring(word);
+        }
         let mut input = Stdio::null();
         if let Some(at) = words.iter().position(|word| *word == "<") {
             let file = fs::File::open(self.folder.join(words[at + 1])).expect("the input is there");
@@ -182,6 +186,16 @@ impl Shell {
         };
         fs::write(file, output).expect("the page's folder can be written");
         Some(String::new())
+    }
+
+    /// Copies a recording of the repository into the page's folder, if this names one.
+    fn bring(&self, word: &str) {
+        let to = self.folder.join(word);
+        if word.starts_with("traces/recordings/") && !to.exists() {
+            let folder = to.parent().expect("a file is in a folder");
+            fs::create_dir_all(folder).expect("the page's folder can be written");
+            fs::copy(root().join(word), to).expect("the repository has the recording");
+        }
     }
 
     fn run_words(&mut self, words: &[&str], input: Stdio) -> Option<String> {
