@@ -439,18 +439,27 @@ fn a_scenario_that_failed_in_a_run_becomes_smaller() {
     assert_eq!(whole["smaller"], Value::Null);
 }
 
+/// Cuts a search, keeps it in this file, and goes on with it: it finds what the whole search finds.
+fn is_cut_and_goes_on(begin: &[&str], kept: &str) {
+    let cut = [begin, &["--most-states", "2000", "--checkpoint", kept]].concat();
+    let (said, _) = exits(&cut, 3);
+    assert!(said.contains(&format!("--resume {kept}")), "{said}");
+    let whole = json(begin, 0);
+    let resumed = json(&[begin, &["--resume", kept]].concat(), 0);
+    for key in ["states", "transitions", "depth", "ends", "digest"] {
+        assert_eq!(resumed[key], whole[key], "{key}");
+    }
+}
+
 #[test]
 fn a_search_goes_on_where_it_was_cut() {
     let kept = "kept";
     let begin = ["explore", "peers-a", "--no-reduction"];
-    let cut = [&begin[..], &["--most-states", "2000", "--checkpoint", kept]].concat();
-    let (said, _) = exits(&cut, 3);
-    assert!(said.contains(&format!("--resume {kept}")), "{said}");
-    let whole = json(&begin, 0);
-    let resumed = json(&[&begin[..], &["--resume", kept]].concat(), 0);
-    for key in ["states", "transitions", "depth", "ends", "digest"] {
-        assert_eq!(resumed[key], whole[key], "{key}");
-    }
+    is_cut_and_goes_on(&begin, kept);
+    let deep = [&begin[..], &["--search", "depth-first"]].concat();
+    is_cut_and_goes_on(&deep, "kept-deep");
+    // One order is not the other.
+    exits(&[&deep[..], &["--resume", kept]].concat(), 2);
     // Of another search, of none, and damaged.
     scenario("decay", "");
     let (_, told) = exits(&["explore", "decay", "--resume", kept], 2);

@@ -170,9 +170,7 @@ impl Shown {
 fn no_return(counterexample: &Counterexample) -> String {
     let steps = counterexample.schedule.len();
     match counterexample.point_of_no_return {
-        None => {
-            "It would take too long to find out from which step on it cannot be avoided.".into()
-        }
+        None => "From which step on it cannot be avoided was not found within the limits.".into(),
         Some(0) => "Every schedule of this scenario breaks one.".into(),
         Some(step) if step == steps => {
             "Before its last step, another continuation still goes well.".into()
