@@ -69,21 +69,22 @@ impl System {
         system
     }
 
-    /// All that the system says of a thread: what it does, and where it is mentioned. Of two threads
+    /// All that the system says of each thread: what it does, and where it is mentioned. Of two threads
     /// of which the same is said, and which no other thread waits for, either could be the other.
-    pub fn said_of(&self, thread: ThreadId) -> Vec<u8> {
-        let mut said = Vec::new();
-        let end = Encoder::write_at(&mut said, 0, self.most_encoded(), |to| {
-            to.thread(&self.threads[thread.index()]);
-        });
-        said.truncate(end);
+    pub fn said_of_threads(&self) -> Vec<Vec<u8>> {
+        let most = self.most_encoded();
+        let does = |thread| {
+            let mut said = Vec::new();
+            let end = Encoder::write_at(&mut said, 0, most, |to| to.thread(thread));
+            said.truncate(end);
+            said
+        };
+        let mut said: Vec<_> = self.threads.iter().map(does).collect();
         let mut place = 0_u32;
         // Looks at all, and changes none.
         self.clone().each_mention(|mentioned| {
             place += 1;
-            if *mentioned == thread {
-                said.extend(place.to_be_bytes());
-            }
+            said[mentioned.index()].extend(place.to_be_bytes());
         });
         said
     }

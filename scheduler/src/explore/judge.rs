@@ -102,7 +102,7 @@ impl<'p> Properties<'p> {
 
     fn invariants(&self, situation: &Situation) -> Option<Violation> {
         // Of a kernel whose rules are broken they need not hold.
-        if self.kernel.mutants.iter().next().is_some() {
+        if !self.kernel.mutants.is_empty() {
             return None;
         }
         let violation = invariants::check(&situation.state.system).err()?;

@@ -72,13 +72,15 @@ impl Symmetry {
     /// How states with this kernel's side get their representative.
     pub(crate) fn canon(&self, store: &mut Store, system: Id) -> Canon {
         let before = store.system_of(system);
-        let mut from: Vec<_> = before.thread_ids().collect();
+        let said = before.said_of_threads();
+        let as_it_is: Vec<_> = before.thread_ids().collect();
+        let mut from = as_it_is.clone();
         let mut cells = Vec::new();
         for class in &self.classes {
             let mut members: Vec<_> = class
                 .iter()
                 .filter_map(|&index| ThreadId::new(index))
-                .map(|id| (before.said_of(id), id))
+                .map(|id| (&said[id.index()], id))
                 .collect();
             members.sort();
             for (&place, (_, id)) in class.iter().zip(&members) {
@@ -93,9 +95,14 @@ impl Symmetry {
                 start += cell.len();
             }
         }
-        let after: System = before.renamed(&from);
+        let system = if from == as_it_is {
+            system
+        } else {
+            let after: System = before.renamed(&from);
+            store.system(&after)
+        };
         Canon {
-            system: store.system(&after),
+            system,
             from: from.iter().map(|id| id.index() as u16).collect(),
             cells,
         }
