@@ -72,12 +72,10 @@ impl System {
     /// All that the system says of each thread: what it does, and where it is mentioned. Of two threads
     /// of which the same is said, and which no other thread waits for, either could be the other.
     pub fn said_of_threads(&self) -> Vec<Vec<u8>> {
-        let most = self.most_encoded();
+        let (most, mut room) = (self.most_encoded(), Vec::new());
         let does = |thread| {
-            let mut said = Vec::new();
-            let end = Encoder::write_at(&mut said, 0, most, |to| to.thread(thread));
-            said.truncate(end);
-            said
+            let end = Encoder::write_at(&mut room, 0, most, |to| to.thread(thread));
+            room[..end].to_vec()
         };
         let mut said: Vec<_> = self.threads.iter().map(does).collect();
         let mut place = 0_u32;
