@@ -9,11 +9,11 @@ use crate::{
     program::{MOST_NESTING, Program},
     state::{Last, Local, Part},
 };
+use hashbrown::HashTable;
 use indexmap::IndexSet;
-use iocp_model::{Handle, System};
+use iocp_model::{Encoder, Handle, System};
 use iocp_traces::SeenResult;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use twox_hash::XxHash3_64;
 
 /// The number of a part.
@@ -140,7 +140,7 @@ pub(crate) struct Store {
     pub(crate) slots: Slots,
     /// Which code each thread runs: threads of the same code share their numbers.
     codes: Vec<usize>,
-    systems: Numbered<System>,
+    systems: Systems,
     controls: Vec<IndexSet<Control, Hasher>>,
     lasts: IndexSet<Last, Hasher>,
     /// Of each code, the pairs of a control and a last.
@@ -149,16 +149,29 @@ pub(crate) struct Store {
     values: Vec<IndexSet<Value, Hasher>>,
     /// Of each slot, the hashes of its parts.
     hashes: Vec<Vec<u64>>,
-    bytes: Vec<u8>,
+    /// Room for the bytes of a system.
+    room: Vec<u8>,
     /// The memory that the systems take, roughly.
     systems_memory: usize,
 }
 
-/// Values that are the same if their bytes are.
-#[derive(Debug)]
-struct Numbered<T> {
-    ids: HashMap<Box<[u8]>, Id, Hasher>,
-    values: Vec<T>,
+/// Systems, which are the same if their bytes are.
+#[derive(Debug, Default)]
+struct Systems {
+    /// By the hashes of their bytes.
+    known: HashTable<Id>,
+    values: Vec<System>,
+    /// The bytes of all, one behind the other, and where those of each end.
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Systems {
+    fn bytes(&self, id: Id) -> &[u8] {
+        let id = id as usize;
+        let start = id.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[start..self.ends[id]]
+    }
 }
 
 /// The number of the next part.
@@ -177,7 +190,7 @@ fn memory_of(system: &System) -> usize {
         .iter()
         .map(|port| port.queue.len() * size_of::<iocp_model::Packet>())
         .sum();
-    let places = size_of::<(Box<[u8]>, Id)>() * 2 + size_of::<u64>() * 2;
+    let places = size_of::<Id>() * 2 + size_of::<usize>() * 2 + size_of::<u64>() * 2;
     size_of::<System>()
         + size_of_val(system.threads())
         + size_of_val(system.ports())
@@ -196,16 +209,13 @@ impl Store {
         let mut lasts = IndexSet::default();
         lasts.insert(Last::default());
         Self {
-            systems: Numbered {
-                ids: HashMap::default(),
-                values: Vec::new(),
-            },
+            systems: Systems::default(),
             controls: vec![IndexSet::default(); program.codes.len()],
             lasts,
             locals: vec![IndexSet::default(); program.codes.len()],
             values: vec![IndexSet::default(); slots.all - 1 - slots.threads],
             hashes: vec![Vec::new(); slots.all],
-            bytes: Vec::new(),
+            room: Vec::new(),
             systems_memory: 0,
             codes,
             slots,
@@ -304,16 +314,23 @@ impl Store {
 
     /// The number of a system.
     pub(crate) fn system(&mut self, system: &System) -> Id {
-        self.bytes.clear();
-        system.encode(&mut self.bytes);
-        if let Some(&id) = self.systems.ids.get(self.bytes.as_slice()) {
+        let most = system.most_encoded();
+        let end = Encoder::write_at(&mut self.room, 0, most, |to| system.encode_to(to));
+        let bytes = &self.room[..end];
+        let hash = Self::hash(Slots::SYSTEM, bytes);
+        let (systems, hashes) = (&mut self.systems, &mut self.hashes[Slots::SYSTEM]);
+        let is_it = |id: &Id| hashes[*id as usize] == hash && systems.bytes(*id) == bytes;
+        if let Some(&id) = systems.known.find(hash, is_it) {
             return id;
         }
-        let id = number(self.systems.values.len());
-        self.systems.ids.insert(self.bytes.as_slice().into(), id);
-        self.systems.values.push(system.clone());
-        self.systems_memory += self.bytes.len() + memory_of(system);
-        self.hashes[Slots::SYSTEM].push(Self::hash(Slots::SYSTEM, &self.bytes));
+        let id = number(systems.values.len());
+        hashes.push(hash);
+        let rehash = |id: &Id| hashes[*id as usize];
+        systems.known.insert_unique(hash, id, rehash);
+        systems.values.push(system.clone());
+        systems.bytes.extend_from_slice(bytes);
+        systems.ends.push(systems.bytes.len());
+        self.systems_memory += bytes.len() + memory_of(system);
         id
     }
 
