@@ -179,8 +179,9 @@ impl fmt::Display for StudyError {
             Self::OutOfSteps { steps, finished } => write!(
                 f,
                 "after {steps} steps only {finished} requests are finished. If they are as long as \
-                 that, --most-steps allows more; if threads go round without anything being done, \
-                 `iocp run` shows where."
+                 that, --most-steps allows more. It may also be that far more arrives than can be \
+                 served, that a quantum is far too short, or that threads go round without anything \
+                 being done: `iocp run` shows where."
             ),
             Self::NoMetric { given, known } => {
                 write!(f, "there is no metric \"{given}\"; there are {}", known.join(", "))

@@ -146,6 +146,17 @@ fn parameters_can_be_set() {
             "cannot be: thread[1].program[0].do[0].port",
         ),
         ("threads", "KEY=VALUE"),
+        ("processors=65536", "no whole number from 1 to 65535."),
+        (
+            "thread.worker.copies=-1",
+            "cannot be -1; it is a number from 0 to 4294967295.",
+        ),
+        ("thread.worker=1", "cannot be 1; it is a table."),
+        // JSON has no such number, and would leave the key out.
+        (
+            "machine.background=nan",
+            "cannot be nan: that is no number.",
+        ),
     ];
     for (setting, says) in wrong {
         let said = exits(&[&path, "--set", setting], 2);
@@ -179,8 +190,11 @@ fn what_cannot_be_simulated_is_a_sentence() {
     let path = file("simulate-wrong", "quiet.toml", quiet);
     assert!(exits(&[&path], 2).contains("quiet: nobody sends requests"));
     let at_once = file("simulate-wrong", "at-once.toml", &server("0"));
-    let said = exits(&[&at_once, SHORT[0], SHORT[1]], 2);
-    assert!(said.contains("steps"), "{said}");
+    let said = exits(&[&at_once, SHORT[0], SHORT[1]], 3);
+    assert!(
+        said.contains("far more arrives than can be served"),
+        "{said}"
+    );
     let path = file("simulate-wrong", "server.toml", &server(POISSON));
     for (option, value, says) in [
         ("--precision", "0%", "write percent"),
@@ -194,8 +208,12 @@ fn what_cannot_be_simulated_is_a_sentence() {
         let said = exits(&[&path, option, value], 2);
         assert!(said.contains(says), "{option} {value}: {said}");
     }
-    let said = exits(&[&path, "--most-steps", "1000"], 2);
+    // A limit that was reached.
+    let said = exits(&[&path, "--most-steps", "1000"], 3);
     assert!(said.contains("--most-steps allows more"), "{said}");
+    let quantum = [&path, SHORT[0], SHORT[1], "--set", "machine.quantum=1ns"];
+    let said = exits(&quantum, 3);
+    assert!(said.contains("a quantum is far too short"), "{said}");
 }
 
 #[test]
@@ -220,6 +238,15 @@ fn values_come_from_a_file_beside_the_scenario() {
     );
     let said = exits(&[&path], 2);
     assert!(said.contains("none.csv: "), "{said}");
+    assert!(said.contains("beside the scenario's"), "{said}");
+    // As an editor on Windows saves it, and as measurements are printed.
+    let law = law.replace(", column = \"gap\"", "");
+    let path = file(folder, "marked.toml", &server(&law));
+    file(folder, "gaps.csv", "\u{feff}1500µs\r\n2.5ms\r\n");
+    exits(&[&path, SHORT[0], SHORT[1]], 0);
+    file(folder, "gaps.csv", "1.2345678ms\n");
+    let said = exits(&[&path], 2);
+    assert!(said.contains("at most 49 days"), "{said}");
 }
 
 #[test]

@@ -57,7 +57,7 @@ pub struct Settings {
     pub requests: u64,
     /// How many requests are to finish before anything is counted.
     pub skip: u64,
-    /// The most steps of the model.
+    /// The most steps of the model; the end of a quantum counts as one.
     pub most_steps: u64,
     /// Write down what happens in this stretch.
     pub window: Option<Window>,
@@ -104,7 +104,7 @@ pub struct Replication {
     pub requests: u64,
     /// How long that took.
     pub simulated_ns: u64,
-    /// The steps of the model, skipped ones included.
+    /// The steps of the model and the ends of quanta, skipped ones included.
     pub steps: u64,
     /// How long requests took, to three digits.
     pub latency: Histogram<u64>,

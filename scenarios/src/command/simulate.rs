@@ -145,7 +145,13 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         StudyError::Simulate(error @ SimulateError::Run(RunError::Bug(_))) => panic!("{error}"),
         error => Problem::new(format!("{}: {error}", program.workload.name)),
     };
-    let estimate = estimate.map_err(not_simulated)?;
+    let estimate = match estimate {
+        Err(error @ StudyError::OutOfSteps { .. }) => {
+            eprintln!("iocp: {}: {error}", program.workload.name);
+            return Ok(Exit::NoVerdict);
+        }
+        estimate => estimate.map_err(not_simulated)?,
+    };
     let simulated = Simulated {
         workload: &program.workload,
         kernel: arguments.profile,

@@ -443,6 +443,8 @@ impl<'p, W: RunWatch> Engine<'p, W> {
             return false;
         };
         let now_ns = self.books.now_ns;
+        // A quantum of a nanosecond must not go on without end.
+        self.steps += 1;
         if self.processors.line.is_empty() {
             self.places[thread.index()].quantum_ends_ns = now_ns.saturating_add(quantum_ns);
             return false;
