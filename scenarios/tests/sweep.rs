@@ -42,6 +42,8 @@ fn bad_plans_are_told_with_their_place() {
         "scenario = \"server.toml\"\nprofile = \"windows-95\"\n[over]\nlimit = 1\n".into(),
         over("limit = []"),
         over("limit = [1, 2, 1]"),
+        over("limit = [1, \"1\"]"),
+        over("limit = { from = 1, to = 4, step = 0.5 }"),
         over("limit = { from = 4, to = 1, step = 1 }"),
         over("limit = { from = 1, to = 4, step = 0 }"),
         over("limit = { from = 1, to = 4, times = 1 }"),
@@ -198,8 +200,12 @@ fn however_it_is_run_the_results_are_the_same() {
     // It was killed in the middle of a line: what is whole is kept.
     let lines = here.join("one/points.jsonl");
     let text = fs::read_to_string(&lines).expect("there are lines");
-    let fourth = text.match_indices('\n').nth(3).expect("there are ten").0;
-    fs::write(&lines, &text[..fourth + 100]).expect("it can be written");
+    let whole_of = |text: &str, lines: usize| {
+        let end = text.match_indices('\n').nth(lines - 1);
+        text.as_bytes()[..=end.expect("there are ten").0].to_vec()
+    };
+    let torn = [whole_of(&text, 4), text.as_bytes()[..100].to_vec()].concat();
+    fs::write(&lines, torn).expect("it can be written");
     let said = exits(&here, "sweep limits.toml --out one", 0);
     assert!(
         said.contains("the last line is cut short, and dropped"),
@@ -210,6 +216,21 @@ fn however_it_is_run_the_results_are_the_same() {
         results(&here, "one") == whole,
         "going on changes the results"
     );
+
+    // Even in the middle of a character; and a line of something else is told with its number.
+    let torn = [whole_of(&text, 4), b"{\"\xc3".to_vec()].concat();
+    fs::write(&lines, torn).expect("it can be written");
+    let said = exits(&here, "sweep limits.toml --out one", 0);
+    assert!(said.contains("4 of 10 points are done already"), "{said}");
+    fs::write(&lines, [whole_of(&text, 4), b"\xff\n".to_vec()].concat())
+        .expect("it can be written");
+    for command in ["sweep limits.toml --out one", "merge one --out other"] {
+        let said = exits(&here, command, 2);
+        assert!(
+            said.contains("points.jsonl:5: this line is no result"),
+            "{said}"
+        );
+    }
 
     // In shards.
     for shard in 1..=3 {
@@ -281,6 +302,10 @@ fn results_of_different_plans_are_not_mixed() {
         said.contains("point 5 is in out and in changed, and is not the same in both"),
         "{said}"
     );
+    assert!(!here.join("merged").exists(), "half of it was written");
+    exits(&here, "merge changed --out half", 3);
+    let said = exits(&here, "merge out --out half", 2);
+    assert!(said.contains("--again forgets what is in half."), "{said}");
     fs::write(&lines, text.replacen("\"limit\"", "\"limits\"", 1)).expect("it can be written");
     let said = exits(&here, "sweep limits.toml --shard 5/5 --out out", 2);
     assert!(

@@ -4,9 +4,10 @@ use super::{
     Exit, Problem, Result, output, quoted,
     results::{Folder, counts, read, verdict},
 };
-use crate::sweep::Sheet;
+use crate::sweep::{Row, Sheet};
 use clap::Args;
 use std::{
+    collections::BTreeMap,
     io::Write,
     path::{Path, PathBuf},
 };
@@ -48,27 +49,20 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         shard: None,
         ..whole.clone()
     };
+    let (found, doubles) = together(&shards)?;
     let mut folder = Folder::open(&arguments.out, whole, arguments.again)?;
-    // Where each point was found first.
-    let mut found: Vec<Option<&Path>> = vec![None; folder.sheet.points];
-    let mut doubles = 0;
-    for (path, _, rows) in &shards {
-        for (point, row) in rows {
-            match folder.rows.get(point) {
-                None => folder.add(row.clone())?,
-                Some(known) if known != row => {
-                    let other = found[*point].unwrap_or(&arguments.out);
-                    return Err(Problem::new(format!(
-                        "point {} is in {} and in {}, and is not the same in both. One of them was \
-                         made by another program or changed; leave it out.",
-                        point + 1,
-                        other.display(),
-                        path.display()
-                    )));
-                }
-                Some(_) => doubles += usize::from(found[*point].is_some()),
-            }
-            found[*point].get_or_insert(path);
+    let known = folder.rows.iter();
+    let mut known = known.filter_map(|(point, row)| Some((point, row, found.get(point)?)));
+    if let Some((point, _, (path, _))) = known.find(|(_, row, (_, other))| row != other) {
+        return Err(Problem::new(format!(
+            "{} --again forgets what is in {}.",
+            differs(*point, &arguments.out, path),
+            arguments.out.display()
+        )));
+    }
+    for (point, (_, row)) in found {
+        if !folder.rows.contains_key(&point) {
+            folder.add(row.clone())?;
         }
     }
     let mut out = output();
@@ -110,4 +104,36 @@ pub(super) fn run(arguments: &Arguments) -> Result {
     )?;
     out.flush()?;
     Ok(Exit::NoVerdict)
+}
+
+/// A folder, what it is of, and what is in it.
+type Part<'a> = (&'a PathBuf, Sheet, BTreeMap<usize, Row>);
+/// Where each point was found first, and what it is.
+type Found<'a> = BTreeMap<usize, (&'a Path, &'a Row)>;
+
+/// All points, and how often one was found that had been found before. Nothing is written until
+/// they are known to fit together.
+fn together<'a>(shards: &'a [Part<'_>]) -> Result<(Found<'a>, usize)> {
+    let mut found = Found::new();
+    let mut doubles = 0;
+    for (path, _, rows) in shards {
+        for (point, row) in rows {
+            match found.get(point) {
+                None => _ = found.insert(*point, (path.as_path(), row)),
+                Some((_, known)) if *known == row => doubles += 1,
+                Some((other, _)) => return Err(Problem::new(differs(*point, other, path))),
+            }
+        }
+    }
+    Ok((found, doubles))
+}
+
+fn differs(point: usize, one: &Path, other: &Path) -> String {
+    format!(
+        "point {} is in {} and in {}, and is not the same in both. One of them was made by another \
+         program or changed; leave it out.",
+        point + 1,
+        one.display(),
+        other.display()
+    )
 }

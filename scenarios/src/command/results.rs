@@ -124,22 +124,22 @@ impl Folder {
     /// The whole lines. What a process that was killed left of one is cut off.
     fn read_lines(&mut self) -> Result<String> {
         let file = self.path.join(LINES);
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         self.lines
-            .read_to_string(&mut text)
+            .read_to_end(&mut bytes)
             .map_err(|error| Problem::file("read", &file, &error))?;
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        if whole < text.len() {
+        let whole = whole_lines(&bytes).len();
+        if whole < bytes.len() {
             eprintln!(
                 "{}: the last line is cut short, and dropped; its point is simulated again",
                 file.display()
             );
-            text.truncate(whole);
+            bytes.truncate(whole);
             self.lines
                 .set_len(whole as u64)
                 .map_err(|error| Problem::file("write", &file, &error))?;
         }
-        Ok(text)
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// The points that are to be here and are not.
@@ -191,13 +191,18 @@ pub(super) fn read(path: &Path) -> Result<(Sheet, BTreeMap<usize, Row>)> {
         )));
     };
     let file = path.join(LINES);
-    let mut text = match fs::read_to_string(&file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        text => text.map_err(|error| Problem::file("read", &file, &error))?,
+    let bytes = match fs::read(&file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        bytes => bytes.map_err(|error| Problem::file("read", &file, &error))?,
     };
-    text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
-    let rows = rows(&file, &text, &sheet)?;
+    let rows = rows(&file, &String::from_utf8_lossy(whole_lines(&bytes)), &sheet)?;
     Ok((sheet, rows))
+}
+
+/// The lines that have an end. A line that was torn may be so in the middle of a character.
+fn whole_lines(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|byte| *byte == b'\n');
+    &bytes[..end.map_or(0, |end| end + 1)]
 }
 
 /// What the results in a folder are of, if there are any.
