@@ -259,7 +259,10 @@ fn values_file(folder: &Path, name: &str) -> std::result::Result<String, String>
     let mut text = String::new();
     let file = std::fs::File::open(folder.join(name)).map_err(|error| error.to_string())?;
     let read = file.take(MOST_VALUES_BYTES + 1).read_to_string(&mut text);
-    read.map_err(|error| error.to_string())?;
+    read.map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData => "it is not UTF-8; save it as UTF-8".into(),
+        _ => error.to_string(),
+    })?;
     match text.len() as u64 > MOST_VALUES_BYTES {
         true => Err("it has more than 64 MiB".into()),
         false => Ok(text),

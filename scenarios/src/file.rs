@@ -13,6 +13,7 @@ mod values;
 mod write;
 
 pub use error::ScenarioError;
+pub(crate) use place::mistyped;
 pub use values::Reader;
 pub use write::to_toml;
 

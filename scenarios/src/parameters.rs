@@ -8,7 +8,7 @@
 mod path;
 pub mod short;
 
-use crate::near::nearest;
+use crate::{file::mistyped, near::nearest};
 use iocp_scheduler::Workload;
 use serde_json::Value;
 use std::{fmt, str::FromStr};
@@ -114,7 +114,15 @@ fn at_path(workload: &Workload, setting: &Setting) -> Result<Workload, Parameter
     let key = &setting.key;
     let mut value = serde_json::to_value(workload)
         .map_err(|error| ParameterError::new(format!("{key}: {error}.")))?;
-    path::put(&mut value, key, read(&setting.value))?;
+    let new = read(&setting.value);
+    if new.is_null() {
+        // JSON has no such number; it would take it for none at all.
+        return Err(ParameterError::new(format!(
+            "{key} cannot be {}: that is no number.",
+            setting.value
+        )));
+    }
+    path::put(&mut value, key, new)?;
     serde_json::from_value(value).map_err(|error| refused(setting, &error.to_string()))
 }
 
@@ -144,5 +152,8 @@ fn refused(setting: &Setting, message: &str) -> ParameterError {
             known.join(", ")
         ));
     }
-    ParameterError::new(format!("{key} cannot be {value}: {message}."))
+    ParameterError::new(match mistyped(message) {
+        Some((_, wanted)) => format!("{key} cannot be {value}; it is {wanted}."),
+        None => format!("{key} cannot be {value}: {message}."),
+    })
 }

@@ -514,9 +514,12 @@ impl Time {
         }
         let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let (number, unit) = text.split_at(digits);
-        let (_, unit_ns) = Self::UNITS
-            .into_iter()
-            .find(|(name, _)| *name == unit.trim())?;
+        let unit = match unit.trim() {
+            // The micro sign and the letter, as measurements are printed.
+            "µs" | "μs" => "us",
+            unit => unit,
+        };
+        let (_, unit_ns) = Self::UNITS.into_iter().find(|(name, _)| *name == unit)?;
         let ns = match number.split_once('.') {
             None => number.parse::<u64>().ok()?.checked_mul(unit_ns)?,
             Some((whole, fraction)) => {

@@ -135,35 +135,7 @@ pub(super) fn explain(source: &Source<'_>, message: &str, span: &Range<usize>) -
         let what = describe(&path);
         return (format!("{what} needs a `{field}`"), String::new());
     }
-    let wrong = message
-        .strip_prefix("invalid value: ")
-        .or_else(|| message.strip_prefix("invalid type: "));
-    if let Some((given, wanted)) = wrong.and_then(|rest| rest.rsplit_once(", expected ")) {
-        let given = given
-            .replace('`', "")
-            .replace("integer ", "")
-            .replace("floating point ", "")
-            .replace("string ", "the text ")
-            .replace("boolean ", "")
-            .replace(" as i128", "")
-            .replace(" as u128", "");
-        let given = match given.as_str() {
-            "map" => "a table",
-            "sequence" => "a list",
-            given => given,
-        };
-        let wanted = match wanted {
-            "u8" => "a number from 0 to 255",
-            "u16" => "a number from 0 to 65535",
-            "u32" => "a number from 0 to 4294967295",
-            "u64" | "usize" => "a number from 0 to 18446744073709551615",
-            "i64" => "a whole number",
-            "a boolean" => "true or false",
-            "a string" => "a text in quotes",
-            "a sequence" => "a list",
-            wanted if wanted.starts_with("struct ") => "a table",
-            wanted => wanted,
-        };
+    if let Some((given, wanted)) = mistyped(message) {
         let key = path.last().map_or("this", |key| key);
         return (format!("`{key}` is {wanted}, not {given}"), String::new());
     }
@@ -174,6 +146,41 @@ pub(super) fn explain(source: &Source<'_>, message: &str, span: &Range<usize>) -
         );
     }
     (message.to_owned(), String::new())
+}
+
+/// What was given and what is wanted, in words, if that is what the reader's message is about.
+pub(crate) fn mistyped(message: &str) -> Option<(String, &str)> {
+    let wrong = message
+        .strip_prefix("invalid value: ")
+        .or_else(|| message.strip_prefix("invalid type: "))?;
+    let (given, wanted) = wrong.rsplit_once(", expected ")?;
+    let given = given
+        .replace('`', "")
+        .replace("integer ", "")
+        .replace("floating point ", "")
+        .replace("string ", "the text ")
+        .replace("boolean ", "")
+        .replace(" as i128", "")
+        .replace(" as u128", "");
+    let given = match given.as_str() {
+        "map" => "a table".into(),
+        "sequence" => "a list".into(),
+        _ => given,
+    };
+    let wanted = match wanted {
+        "u8" => "a number from 0 to 255",
+        "u16" => "a number from 0 to 65535",
+        "u32" => "a number from 0 to 4294967295",
+        "u64" | "usize" => "a number from 0 to 18446744073709551615",
+        "i64" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a string" => "a text in quotes",
+        "a sequence" => "a list",
+        wanted if wanted.starts_with("struct ") => "a table",
+        wanted => wanted,
+    };
+    Some((given, wanted))
 }
 
 /// What stands at the end of this path, in words.

@@ -9,7 +9,7 @@ use iocp_scheduler::{
 /// The most values of one file.
 const MOST_VALUES: usize = 1_000_000;
 
-/// Gives the text of a file that a scenario names, or says in a few words why it cannot.
+/// Gives the text of a file that a scenario names, or says why it cannot and what to do.
 pub type Reader<'r> = dyn FnMut(&str) -> Result<String, String> + 'r;
 
 /// Puts the values of each file in the place of its name, so that the workload needs no other file.
@@ -33,14 +33,14 @@ pub(super) fn fill(
         }
         let column = law.column.take();
         let content = read(&file).map_err(|why| {
-            at(
-                "file",
-                format!("the values cannot be read from {file}: {why}"),
-            )
+            let message = format!("the values cannot be read from {file}: {why}");
+            at("file", message).with_help("The file is looked for beside the scenario's.")
         })?;
+        // The mark that editors on Windows put before a text.
+        let content = content.strip_prefix('\u{feff}').unwrap_or(&content);
         law.values = Some(match column {
-            None => lines(&file, &content)?,
-            Some(column) => of_column(&file, &content, &column)?,
+            None => lines(&file, content)?,
+            Some(column) => of_column(&file, content, &column)?,
         });
         Ok(())
     };
@@ -99,18 +99,30 @@ fn of_column(file: &str, text: &str, column: &str) -> Result<Vec<Time>, Scenario
             csv::ErrorKind::UnequalLengths {
                 expected_len, len, ..
             } => {
-                format!("this line has {len} fields, and the first line has {expected_len}")
+                let fields = if *len == 1 { "field" } else { "fields" };
+                format!("this line has {len} {fields}, and the first line has {expected_len}")
             }
             _ => format!("this is no CSV: {error}"),
         };
         ScenarioError::new(file, text, span, message)
     };
     let headers = reader.headers().map_err(|error| broken(&error))?;
-    let Some(at) = headers.iter().position(|name| name == column) else {
-        let known: Vec<_> = headers.iter().collect();
-        let message = format!("there is no column \"{column}\" in the first line");
-        let help = format!("The columns are: {}.", known.join(", "));
-        return Err(ScenarioError::new(file, text, line_at(text, 0), message).with_help(help));
+    let head = |message: String, help: String| {
+        ScenarioError::new(file, text, line_at(text, 0), message).with_help(help)
+    };
+    let mut named = (0..headers.len()).filter(|&at| &headers[at] == column);
+    let at = match (named.next(), named.next()) {
+        (Some(at), None) => at,
+        (Some(_), Some(_)) => {
+            let message = format!("two columns are called \"{column}\"");
+            return Err(head(message, "Give one of them another name.".into()));
+        }
+        (None, _) => {
+            let known: Vec<_> = headers.iter().collect();
+            let message = format!("there is no column \"{column}\" in the first line");
+            let help = format!("The columns, with commas between: {}.", known.join(", "));
+            return Err(head(message, help));
+        }
     };
     let mut values = Vec::new();
     for record in reader.records() {
@@ -140,7 +152,8 @@ fn duration(
     time.ok_or_else(|| {
         let message = format!("\"{value}\" is no duration");
         ScenarioError::new(file, text, span, message).with_help(
-            "Write a number with its unit, as in 250us, 1.5ms or 2s; of at most 49 days.",
+            "Write a number with its unit, as in 250us, 1.5ms or 2s: whole nanoseconds, and at most \
+             49 days.",
         )
     })
 }
@@ -191,8 +204,9 @@ mod tests {
 
     #[test]
     fn lines_are_durations() {
-        let values = lines("gaps.txt", "# gaps\n1ms\n\n 250us \r\n0\n").expect("they are");
-        assert_eq!(ns(&values), [1_000_000, 250_000, 0]);
+        let values = lines("gaps.txt", "# gaps\n1ms\n\n 250us \r\n0\n1.5µs\n2 μs\n");
+        let values = values.expect("they are");
+        assert_eq!(ns(&values), [1_000_000, 250_000, 0, 1_500, 2_000]);
         let error = lines("gaps.txt", "1ms\n2ms\nmany\n").expect_err("the third is none");
         assert_eq!(error.to_string(), "gaps.txt:3:1: \"many\" is no duration.");
         assert_eq!(
@@ -216,7 +230,11 @@ mod tests {
         );
         assert_eq!(
             told("when,gap\n1,1ms\n2\n", "gap"),
-            "gaps.csv:3:1: this line has 1 fields, and the first line has 2."
+            "gaps.csv:3:1: this line has 1 field, and the first line has 2."
+        );
+        assert_eq!(
+            told("gap,gap\n1ms,2ms\n", "gap"),
+            "gaps.csv:1:1: two columns are called \"gap\"."
         );
         assert_eq!(
             told("when,gap\n1,1ms\n2,3\n", "gap"),

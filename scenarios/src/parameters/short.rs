@@ -6,6 +6,7 @@ use iocp_scheduler::{
     Law, Workload,
     workload::{Duration, LawDeclaration, Step, ThreadDeclaration, Time, Times},
 };
+use std::{fmt, ops::RangeInclusive, str::FromStr};
 
 /// A short name.
 #[derive(Clone, Copy, Debug)]
@@ -66,12 +67,14 @@ impl Short {
     }
 }
 
-/// A whole number, from `least` on.
-fn whole<N: TryFrom<u64>>(value: &str, least: u64) -> Result<N, String> {
-    let number = value.parse().ok().filter(|number| *number >= least);
-    number
-        .and_then(|number: u64| N::try_from(number).ok())
-        .ok_or_else(|| format!("\"{value}\" is no whole number from {least} on that fits."))
+/// A whole number of these.
+fn whole<N>(value: &str, range: RangeInclusive<N>) -> Result<N, String>
+where
+    N: FromStr + PartialOrd + fmt::Display,
+{
+    let number = value.parse().ok().filter(|number| range.contains(number));
+    let (least, most) = (range.start(), range.end());
+    number.ok_or_else(|| format!("\"{value}\" is no whole number from {least} to {most}."))
 }
 
 /// The port at which most threads take packets, or why there is none.
@@ -89,7 +92,7 @@ fn port(roles: &Roles<'_>) -> Result<String, String> {
 }
 
 fn limit(workload: &mut Workload, value: &str) -> Result<(), String> {
-    let limit = whole(value, 0)?;
+    let limit = whole(value, 0..=u32::MAX)?;
     let name = port(&Roles::of(workload))?;
     let mut ports = workload.ports.iter_mut();
     if let Some(port) = ports.find(|port| port.name == name) {
@@ -99,7 +102,7 @@ fn limit(workload: &mut Workload, value: &str) -> Result<(), String> {
 }
 
 fn threads(workload: &mut Workload, value: &str) -> Result<(), String> {
-    let count = whole(value, 1)?;
+    let count = whole(value, 1..=u32::MAX)?;
     let roles = Roles::of(workload);
     let port = port(&roles)?;
     let names: Vec<_> = roles
@@ -123,12 +126,12 @@ fn threads(workload: &mut Workload, value: &str) -> Result<(), String> {
 }
 
 fn processors(workload: &mut Workload, value: &str) -> Result<(), String> {
-    workload.machine.processors = Some(whole(value, 1)?);
+    workload.machine.processors = Some(whole(value, 1..=u16::MAX)?);
     Ok(())
 }
 
 fn batch(workload: &mut Workload, value: &str) -> Result<(), String> {
-    let count = whole(value, 1)?;
+    let count = whole(value, 1..=u16::MAX)?;
     let roles = Roles::of(workload);
     let port = port(&roles)?;
     let workers: Vec<_> = roles

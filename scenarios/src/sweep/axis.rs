@@ -26,11 +26,12 @@ impl Axis {
     }
 }
 
-/// A value as `--set` takes it.
+/// A value as `--set` takes it: 10 for 10.0, so that whole numbers among others stay whole.
 pub(super) fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        value => value.to_string(),
+    match (value, value.as_f64()) {
+        (Value::String(text), _) => text.clone(),
+        (value, Some(number)) if value.is_f64() => number.to_string(),
+        (value, _) => value.to_string(),
     }
 }
 

@@ -31,7 +31,7 @@ use crate::{
 use iocp_model::Kernel;
 use iocp_scheduler::{Program, Workload};
 use serde_json::{Number, Value};
-use std::{ops::Range, str::FromStr};
+use std::{collections::BTreeSet, ops::Range, str::FromStr};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -323,8 +323,10 @@ impl Source {
                 let message = format!("`{path}` has no values: the list is empty");
                 return Err(self.wrong(value.span(), message, "Give it a value, or leave it out."));
             }
-            if let Some(twice) = (1..values.len()).find(|&at| values[..at].contains(&values[at])) {
-                let message = format!("`{path}` has the value {} twice", values[twice]);
+            let texts: Vec<_> = values.iter().map(axis::text).collect();
+            let mut known = BTreeSet::new();
+            if let Some(twice) = texts.iter().position(|text| !known.insert(text)) {
+                let message = format!("`{path}` has the value {} twice", texts[twice]);
                 return Err(self.wrong(spans[twice].clone(), message, "Keep one of them."));
             }
             axes.push((Axis { key: path, values }, spans));
