@@ -86,13 +86,14 @@ impl std::error::Error for FitError {}
 /// Fits a scenario to recordings, several of the same scenario together.
 ///
 /// # Errors
-/// If a recording was cut short, has no requests whose begin can be seen, or is of another scenario
-/// than the first.
+/// If a recording was cut short, has no requests whose begin can be seen, is of another scenario
+/// than the first, or is there twice.
 pub fn fit(traces: &[Trace]) -> Result<Fit, FitError> {
     let mut recorded = Vec::with_capacity(traces.len());
     for (index, trace) in traces.iter().enumerate() {
         let read = crate::recordings::whole(trace)
             .map_err(FitError::new)
+            .and_then(|()| fits_those_before(&traces[..index], trace))
             .and_then(|()| Recorded::read(trace));
         recorded.push(read.map_err(|error| FitError {
             recording: Some(index),
@@ -110,4 +111,35 @@ pub fn fit(traces: &[Trace]) -> Result<Fit, FitError> {
         workload,
         text,
     })
+}
+
+/// Is it of the same scenario, and none of them once more?
+fn fits_those_before(before: &[Trace], trace: &Trace) -> Result<(), FitError> {
+    let Some(first) = before.first() else {
+        return Ok(());
+    };
+    let (one, other) = (&first.header.scenario, &trace.header.scenario);
+    // What is said about a scenario may have changed, and what is expected of it.
+    let parts = [
+        "name",
+        "machine",
+        "port",
+        "semaphore",
+        "mutex",
+        "event",
+        "thread",
+    ];
+    if parts.iter().any(|part| one[part] != other[part]) {
+        return Err(FitError::new(format!(
+            "it is of {}, and the first recording of {}, or of another version of it; fit recordings \
+             of the same scenario together, others apart",
+            other["name"], one["name"]
+        )));
+    }
+    match before.contains(trace) {
+        true => Err(FitError::new(
+            "the same recording is named twice, and would count twice; name it once",
+        )),
+        false => Ok(()),
+    }
 }

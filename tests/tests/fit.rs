@@ -350,6 +350,16 @@ fn what_cannot_be_fitted_is_told() {
     };
     let gap = json!("1ms");
     let mut trace = record(server(gap, &[json!({"compute": "1ms"})]));
+    // What does not belong together.
+    let other = record(server(json!("2ms"), &[json!({"compute": "1ms"})]));
+    for (second, says) in [
+        (&other, "or of another version of it"),
+        (&trace, "is named twice"),
+    ] {
+        let error = fit::fit(&[trace.clone(), second.clone()]).expect_err("no fit");
+        assert!(error.sentence.contains(says), "{error}");
+        assert_eq!(error.recording, Some(1));
+    }
     let whole = trace.events.clone();
     trace.events.truncate(1);
     assert!(told(&trace).contains("no requests"), "{}", told(&trace));
