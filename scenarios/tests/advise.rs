@@ -282,6 +282,11 @@ fn nothing_that_will_do_is_exit_1() {
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert!(ran.out.contains("No pool of 1 to 6 threads"), "{}", ran.out);
     assert!(ran.out.contains("The best that was found"), "{}", ran.out);
+    let one = ["--threads", "2", "--limit", "2", "--requests", "1000"];
+    let all = [&["advise", "mm4", "--slo", "wait.mean<1ms"][..], &one].concat();
+    let ran = iocp(&all);
+    let one = "No pool of 2 threads with a limit of 2 meets";
+    assert!(ran.out.contains(one), "{}", ran.out);
 }
 
 #[test]

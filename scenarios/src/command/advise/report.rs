@@ -96,11 +96,15 @@ impl Advised<'_> {
             threads, limits, ..
         } = self.question;
         let mut text = format!(
-            "No pool of {} to {} threads with a limit of {} to {} meets {}.",
-            threads.start(),
-            threads.end(),
-            limits.start(),
-            limits.end(),
+            "No pool of {} with a limit of {} meets {}.",
+            match (threads.start(), threads.end()) {
+                (least, most) if least == most => of_threads(*least),
+                (least, most) => format!("{least} to {most} threads"),
+            },
+            match (limits.start(), limits.end()) {
+                (least, most) if least == most => least.to_string(),
+                (least, most) => format!("{least} to {most}"),
+            },
             self.asked()
         );
         if let Some(best) = &self.advice.best {
