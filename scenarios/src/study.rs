@@ -176,13 +176,17 @@ impl fmt::Display for StudyError {
                 "no request is ever finished: nothing more can happen, and no packet was taken and \
                  done with. `iocp run` shows what happens.",
             ),
-            Self::OutOfSteps { steps, finished } => write!(
-                f,
-                "after {steps} steps only {finished} requests are finished. If they are as long as \
-                 that, --most-steps allows more. It may also be that far more arrives than can be \
-                 served, that a quantum is far too short, or that threads go round without anything \
-                 being done: `iocp run` shows where."
-            ),
+            Self::OutOfSteps { steps, finished } => {
+                let are = if *finished == 1 { "request is" } else { "requests are" };
+                write!(
+                    f,
+                    "after {steps} steps only {finished} {are} finished. Perhaps the workers have \
+                     ended or wait for what never comes, far more arrives than can be served, a \
+                     quantum is far too short, or threads go round without anything being done: \
+                     `iocp run` shows what happens. If requests take as many steps as that, \
+                     --most-steps allows more."
+                )
+            }
             Self::NoMetric { given, known } => {
                 write!(f, "there is no metric \"{given}\"; there are {}", known.join(", "))
             }

@@ -208,6 +208,20 @@ fn what_cannot_be_simulated_is_a_sentence() {
         let said = exits(&[&path, option, value], 2);
         assert!(said.contains(says), "{option} {value}: {said}");
     }
+    // A semaphore that nobody gives back.
+    let stuck = server(POISSON)
+        .replace(
+            "[[thread]]\nname = \"w",
+            "[[semaphore]]\nname = \"s\"\ncount = 1\nmaximum = 1\n\n[[thread]]\nname = \"w",
+        )
+        .replace(
+            "  { compute",
+            "  { call = \"WaitForSingleObject\", object = \"s\" },\n  { compute",
+        );
+    let stuck = file("simulate-wrong", "stuck.toml", &stuck);
+    let said = exits(&[&stuck, SHORT[0], SHORT[1]], 3);
+    assert!(said.contains("only 1 request is finished"), "{said}");
+    assert!(said.contains("wait for what never comes"), "{said}");
     // A limit that was reached.
     let said = exits(&[&path, "--most-steps", "1000"], 3);
     assert!(said.contains("--most-steps allows more"), "{said}");

@@ -166,7 +166,7 @@ fn check_name(place: &Place, name: &str) -> Result<()> {
         return error(
             place,
             format!("\"{name}\" cannot be a name."),
-            "Use up to 64 letters, digits, hyphens, underscores and dots.",
+            "Use up to 64 letters from a to z, digits, hyphens, underscores and dots.",
         );
     }
     if ["NULL", "INVALID_HANDLE_VALUE"].contains(&name) {

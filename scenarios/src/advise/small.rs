@@ -46,10 +46,14 @@ pub(super) fn small(workload: &Workload, pool: Pool, most: u32, arrivals: Arriva
         places => places.min(workers.saturating_sub(1)).max(1),
     };
     let limit = fewer(pool.limit);
-    changes.push(format!(
-        "{workers} threads for {} and a limit of {limit} for {}",
-        pool.threads, pool.limit
-    ));
+    if (workers, limit) != (pool.threads, pool.limit) {
+        changes.push(format!(
+            "{workers} {} for {} and a limit of {limit} for {}",
+            if workers == 1 { "thread" } else { "threads" },
+            pool.threads,
+            pool.limit
+        ));
+    }
     for port in &mut small.ports {
         if Some(port.name.as_str()) == roles.port {
             port.concurrency = limit;

@@ -238,7 +238,12 @@ impl<'q, 'r> Bench<'q, 'r> {
 fn stands_still(error: &StudyError) -> String {
     match error {
         StudyError::OutOfSteps { finished, .. } => {
-            format!("it stands still after {finished} requests, while more arrive")
+            let requests = if *finished == 1 {
+                "request"
+            } else {
+                "requests"
+            };
+            format!("it stands still after {finished} {requests}, while more arrive")
         }
         _ => "no request is ever finished".into(),
     }
