@@ -123,6 +123,17 @@ fn parameters_can_be_set() {
     assert!((throughput / 250.0 - 1.0).abs() < 0.05, "{throughput}");
     let command = json["command"].as_str().expect("a text");
     assert!(command.contains("--set rate=250"), "{command}");
+    // A name may have dots.
+    let dotted = server(POISSON).replace("\"p\"", "\"p.1\"");
+    let dotted = file("simulate-set", "dotted.toml", &dotted);
+    let arguments = [
+        &dotted,
+        SHORT[0],
+        SHORT[1],
+        "--set",
+        "port.p.1.concurrency=3",
+    ];
+    exits(&arguments, 0);
     let wrong = [
         ("rate=0", "--set rate: \"0\" is no rate"),
         ("rate=fast", "--set rate: \"fast\" is no rate"),

@@ -355,6 +355,19 @@ fn what_a_plan_names_is_told_with_its_place() {
     }
 }
 
+#[test]
+fn limits_and_threads_alone_have_a_heat_map() {
+    let here = folder("map");
+    let plan = LIMITS.replace("rate = { from = 300, to = 700, step = 400 }", "rate = 300");
+    fs::write(here.join("limits.toml"), plan).expect("it can be written");
+    exits(&here, "sweep limits.toml", 0);
+    let page = fs::read_to_string(here.join("limits/report.html")).expect("there is a page");
+    for title in ["Latency against limit", "Latency", "Percentiles at limit 2"] {
+        assert!(page.contains(&format!("<h2>{title}</h2>")), "{title}");
+    }
+    assert!(page.contains("by limit and threads"));
+}
+
 /// More replications than there may be are no answer; an unstable system is one.
 #[test]
 fn a_point_that_is_not_sure_is_exit_3() {

@@ -365,6 +365,15 @@ fn what_cannot_be_fitted_is_told() {
     assert!(told(&trace).contains("no requests"), "{}", told(&trace));
     trace.events.clear();
     assert!(told(&trace).contains("no calls at all"), "{}", told(&trace));
+    // One request has no gap.
+    trace.events = whole.clone();
+    trace.events.truncate(10);
+    println!("{:#?}", trace.events);
+    assert!(
+        told(&trace).contains("nobody sends two"),
+        "{}",
+        told(&trace)
+    );
     // Few requests tell no law, and that is said.
     trace.events = whole;
     trace.events.truncate(60);

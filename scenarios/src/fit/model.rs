@@ -236,6 +236,11 @@ pub(super) fn gather(trace: &Trace, recorded: &[Recorded]) -> Result<Model, FitE
         clients: clients(recorded)?,
         workers,
     };
+    if model.arrivals.is_empty() && model.clients.is_empty() {
+        return Err(FitError::new(
+            "nobody sends two requests, so that how they arrive is not known; record more of them",
+        ));
+    }
     let ports = ports(trace, &model, first);
     let objects = objects(trace, &model, first);
     Ok(Model {

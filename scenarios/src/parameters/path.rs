@@ -11,9 +11,11 @@ const MAY_BE_MISSING: [&str; 1] = ["machine"];
 pub(super) fn put(workload: &mut Value, path: &str, value: Value) -> Result<(), ParameterError> {
     let mut here = workload;
     let mut walked = String::new();
-    let mut parts = path.split('.').peekable();
-    while let Some(part) = parts.next() {
-        let is_last = parts.peek().is_none();
+    let mut left = Some(path);
+    while let Some(rest) = left {
+        let (part, behind) = next(here, rest);
+        let is_last = behind.is_none();
+        left = behind;
         here = match here {
             Value::Object(table) if is_last => {
                 table.insert(part.to_owned(), value);
@@ -53,6 +55,24 @@ pub(super) fn put(workload: &mut Value, path: &str, value: Value) -> Result<(), 
         walked += part;
     }
     Ok(())
+}
+
+/// The next part of a path, and what is behind it. A name in a list may have dots of its own.
+fn next<'p>(here: &Value, rest: &'p str) -> (&'p str, Option<&'p str>) {
+    let named = |element: &Value| {
+        let name = element["name"].as_str()?;
+        let behind = rest.strip_prefix(name)?;
+        let parted = behind.is_empty() || behind.starts_with('.');
+        parted.then(|| (&rest[..name.len()], behind.strip_prefix('.')))
+    };
+    let elements = here.as_array().into_iter().flatten();
+    let longest = elements
+        .filter_map(named)
+        .max_by_key(|(part, _)| part.len());
+    longest.unwrap_or_else(|| match rest.split_once('.') {
+        Some((part, behind)) => (part, Some(behind)),
+        None => (rest, None),
+    })
 }
 
 /// What an element of a list is called in a path: its name, or its number.

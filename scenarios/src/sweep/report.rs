@@ -272,10 +272,16 @@ impl<'a> Pictures<'a> {
 
     /// Heat maps of the latency, at the values to the right that say most: the highest ones.
     fn maps(&self) -> Vec<Section> {
-        let (Some(across), Some(down)) = (self.lines, self.down) else {
-            return Vec::new();
+        let two = [self.x, self.lines];
+        let named = |key: &str| two.into_iter().flatten().find(|axis| axis.key == key);
+        let (across, down, mut at) = match (self.lines, self.down) {
+            (Some(across), Some(down)) => (across, down, Self::each(self.x)),
+            // A plan of limits and threads alone has a map, too.
+            _ => match (named("limit"), named("threads")) {
+                (Some(across), Some(down)) => (across, down, vec![None]),
+                _ => return Vec::new(),
+            },
         };
-        let mut at = Self::each(self.x);
         at.retain(|one| {
             self.best(&one.iter().copied().collect::<Vec<_>>())
                 .is_some()
