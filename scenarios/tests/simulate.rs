@@ -163,6 +163,7 @@ fn parameters_can_be_set() {
             "cannot be -1; it is a number from 0 to 4294967295.",
         ),
         ("thread.worker=1", "cannot be 1; it is a table."),
+        ("machine.processors=0", "a machine without processors"),
         // JSON has no such number, and would leave the key out.
         (
             "machine.background=nan",

@@ -277,6 +277,8 @@ fn results_of_different_plans_are_not_mixed() {
     let said = exits(&here, "merge out nothing --out merged", 2);
     assert!(said.contains("nothing has no plan.json"), "{said}");
     assert!(!here.join("merged").exists());
+    let said = exits(&here, "sweep limits.toml --out server.toml", 2);
+    assert!(said.contains("server.toml is a file"), "{said}");
     // A mistake in the plan does not touch what is there.
     fs::write(
         here.join("limits.toml"),

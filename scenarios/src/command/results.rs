@@ -36,6 +36,12 @@ impl Folder {
     /// Opens a folder, or makes it. What is in it must be of the same sheet, or is forgotten if
     /// `again`.
     pub(super) fn open(path: &Path, sheet: Sheet, again: bool) -> Result<Self> {
+        if path.is_file() {
+            return Err(Problem::new(format!(
+                "{} is a file, and the results need a folder. Choose another name with --out.",
+                path.display()
+            )));
+        }
         fs::create_dir_all(path).map_err(|error| Problem::file("make", path, &error))?;
         let file = path.join(LINES);
         let lines = File::options()

@@ -201,6 +201,13 @@ pub(super) fn check_machine(machine: &Machine) -> Result<()> {
             );
         }
     }
+    if machine.processors == Some(0) {
+        return error(
+            &place.key("processors"),
+            "a machine without processors does nothing.",
+            "Give it one or more; leave it out for one for each thread.",
+        );
+    }
     if machine.quantum == Some(Time::Nanoseconds(0)) {
         return error(
             &place.key("quantum"),
