@@ -933,10 +933,10 @@ impl System {
     pub(crate) fn dequeue_call<O: Observer>(
         &mut self,
         thread: ThreadId,
-        call: Call,
+        call: &Call,
         o: &mut O,
     ) -> Outcome {
-        let (port, max, timeout, alertable) = match call {
+        let (port, max, timeout, alertable) = match *call {
             Call::GetQueuedCompletionStatus { port, timeout }
             | Call::NtRemoveIoCompletion { port, timeout } => (port, 1, timeout, false),
             Call::GetQueuedCompletionStatusEx {
@@ -951,7 +951,7 @@ impl System {
                 timeout,
                 alertable,
             } => (port, count, timeout, alertable),
-            other => return self.object_call(thread, other, o),
+            _ => return self.object_call(thread, call, o),
         };
         let api = call.api();
         let process = self.threads[thread.index()].process;
@@ -1046,12 +1046,12 @@ impl System {
     pub(crate) fn object_call<O: Observer>(
         &mut self,
         thread: ThreadId,
-        call: Call,
+        call: &Call,
         o: &mut O,
     ) -> Outcome {
         let process = self.threads[thread.index()].process;
         let mut success = NtStatus::SUCCESS;
-        let answer = match call {
+        let answer = match *call {
             Call::CreateIoCompletionPort {
                 file,
                 existing,
@@ -1160,7 +1160,7 @@ impl System {
                 access,
                 close_source,
             } => self.duplicate(process, handle, target, access, close_source, o),
-            other => return Outcome::Returned(self.thread_call(thread, other, o)),
+            _ => return Outcome::Returned(self.thread_call(thread, call, o)),
         };
         Outcome::Returned(match answer {
             Ok(value) => Returned::new(call.api(), success).with(value),

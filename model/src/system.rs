@@ -249,6 +249,7 @@ impl System {
     }
 
     /// Can this action happen now?
+    #[inline(always)]
     pub fn check(&self, action: &Action) -> Result<(), NotEnabled> {
         let thread_is = |id: ThreadId, wanted: fn(&Thread) -> bool, otherwise| {
             let thread = self.threads.get(id.index());
@@ -395,20 +396,30 @@ impl System {
     ///
     /// # Errors
     /// If the action cannot happen now ([`check`](Self::check)); nothing has changed then.
+    // Always inlined: who applies it mostly knows which action it is, and then the compiler leaves
+    // all others out.
+    #[inline(always)]
     pub fn apply<O: Observer>(&mut self, action: Action, o: &mut O) -> Result<Outcome, NotEnabled> {
         self.check(&action)?;
         // The one place that knows whether a rule is broken.
         Ok(if self.semantics.mutants.is_empty() {
             self.act(action, &mut Sound(o))
         } else {
-            self.act(action, o)
+            self.act_broken(action, o)
         })
     }
 
+    /// Takes an atomic step that can happen, in a system in which rules are broken.
+    #[inline(never)]
+    fn act_broken<O: Observer>(&mut self, action: Action, o: &mut O) -> Outcome {
+        self.act(action, o)
+    }
+
     /// Takes an atomic step that can happen.
+    #[inline(always)]
     fn act<O: Observer>(&mut self, action: Action, o: &mut O) -> Outcome {
         match action {
-            Action::Call(thread, call) => self.call(thread, call, o),
+            Action::Call(thread, call) => self.call(thread, &call, o),
             Action::Return { thread, more } => match self.threads[thread.index()].frame {
                 Frame::Dequeue(dequeue) => self.return_from_dequeue(thread, dequeue, more, o),
                 Frame::Wait(wait) => self.return_from_wait(thread, wait, o),
@@ -469,7 +480,7 @@ impl System {
         }
     }
 
-    fn call<O: Observer>(&mut self, thread: ThreadId, call: Call, o: &mut O) -> Outcome {
+    fn call<O: Observer>(&mut self, thread: ThreadId, call: &Call, o: &mut O) -> Outcome {
         let wait = |target, timeout, alertable| Wait {
             api: call.api(),
             target,
@@ -478,7 +489,7 @@ impl System {
             due: false,
             phase: WaitPhase::Blocked,
         };
-        match call {
+        match *call {
             Call::WaitForSingleObject {
                 object,
                 timeout,
@@ -494,7 +505,7 @@ impl System {
             Call::Sleep { timeout, alertable } => {
                 self.wait(thread, wait(Target::Time, timeout, alertable), o)
             }
-            other => self.dequeue_call(thread, other, o),
+            _ => self.dequeue_call(thread, call, o),
         }
     }
 }

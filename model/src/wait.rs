@@ -631,11 +631,11 @@ impl System {
     pub(crate) fn thread_call<O: Observer>(
         &mut self,
         caller: ThreadId,
-        call: Call,
+        call: &Call,
         o: &mut O,
     ) -> Returned {
         let api = call.api();
-        let answer = match call {
+        let answer = match *call {
             Call::QueueUserApc { thread, apc } => match self.queue_user_apc(thread, apc, o) {
                 NtStatus::SUCCESS => Ok(Value::Nothing),
                 status => Err(status),

@@ -30,7 +30,8 @@ pub const MOST_NUMBER: u64 = (1 << 53) - 1;
 #[must_use]
 pub fn share(number: u64) -> f64 {
     // Exact up to 2^52; above it the half is lost, and the greatest share is still less than 1.
-    ((number as f64 + 0.5) / (1u64 << 53) as f64).min(1.0 - f64::EPSILON / 2.0)
+    // Through a signed number, since processors have that conversion.
+    ((number as i64 as f64 + 0.5) / (1u64 << 53) as f64).min(1.0 - f64::EPSILON / 2.0)
 }
 
 /// A law of durations, in nanoseconds.
@@ -95,7 +96,7 @@ impl Law {
     pub fn sample(&self, u: f64) -> u64 {
         match self {
             Self::Constant(ns) => *ns,
-            Self::Exponential { mean_ns } => whole(-(*mean_ns as f64) * logarithm::of(1.0 - u)),
+            Self::Exponential { mean_ns } => exponential(*mean_ns, u),
             Self::Uniform { from_ns, to_ns } => {
                 whole(*from_ns as f64 + (to_ns.saturating_sub(*from_ns)) as f64 * u)
             }
@@ -279,8 +280,15 @@ impl fmt::Display for Law {
 /// The nearest whole number of nanoseconds that is a [`Time`].
 #[inline]
 fn whole(ns: f64) -> u64 {
-    // A conversion saturates; half a nanosecond is far below what any of this means.
-    ((ns + 0.5) as u64).min(Time::MOST_NS)
+    // A conversion saturates; half a nanosecond is far below what any of this means. Through a
+    // signed number, since processors have that conversion.
+    ((ns + 0.5) as i64).clamp(0, Time::MOST_NS as i64) as u64
+}
+
+/// The value of the exponential law of this mean that belongs to `u`, as [`Law::sample`] has it.
+#[inline]
+pub(crate) fn exponential(mean_ns: u64, u: f64) -> u64 {
+    whole(-(mean_ns as f64) * logarithm::of(1.0 - u))
 }
 
 /// Mean and deviation of the logarithm of a log-normal value.

@@ -419,7 +419,9 @@ struct Noting<'w, W> {
 }
 
 impl<W: Watch> Observer for Noting<'_, W> {
-    #[inline]
+    // Always inlined: where an event happens it is known which it is, and what it carries is only
+    // looked at if somebody does.
+    #[inline(always)]
     fn event(&mut self, event: Event) {
         match event {
             Event::HandedOff { thread, .. }
@@ -649,7 +651,7 @@ impl State {
                 noting.watch.reads(Part::System);
                 noting.watch.reads(Part::Variables);
                 let call = self.instantiate(thread, op);
-                self.make(program, thread, op, call, noting)
+                self.make(program, thread, op, &call, noting)
             }
             op => {
                 if !self.system.thread(thread).can_call() {
@@ -693,14 +695,14 @@ impl State {
         program: &Program,
         thread: ThreadId,
         op: &CallOp,
-        call: Call,
+        call: &Call,
         noting: &mut Noting<'_, W>,
     ) -> Result<(), StepError> {
-        noting.watch.begins(thread, op, &call);
+        noting.watch.begins(thread, op, call);
         // Looked at where it is: to move it would take longer than to make it.
-        match &self.system.apply(Action::Call(thread, call), noting) {
+        match &self.system.apply(Action::Call(thread, *call), noting) {
             Ok(Outcome::Returned(returned)) => {
-                self.returned(program, thread, returned, noting.watch)
+                self.returned(program, thread, op, returned, noting.watch)
             }
             Ok(_) => Ok(()),
             Err(error) => Err((*error).into()),
@@ -715,7 +717,7 @@ impl State {
         program: &Program,
         thread: ThreadId,
         op: &CallOp,
-        call: Call,
+        call: &Call,
         watch: &mut W,
     ) -> Result<(), StepError> {
         let mut noting = Noting {
@@ -785,9 +787,10 @@ impl State {
         noting.watch.reads(Part::System);
         let action = Action::Return { thread, more };
         match &self.system.apply(action, noting) {
-            Ok(Outcome::Returned(returned)) => {
-                self.returned(program, thread, returned, noting.watch)
-            }
+            Ok(Outcome::Returned(returned)) => match self.op(program, thread) {
+                Op::Call(op) => self.returned(program, thread, op, returned, noting.watch),
+                _ => self.goes_past(program, thread, noting.watch),
+            },
             Ok(_) => Ok(()),
             Err(error) => Err((*error).into()),
         }
@@ -812,27 +815,36 @@ impl State {
         &mut self,
         program: &Program,
         thread: ThreadId,
+        op: &CallOp,
         returned: &Returned,
         watch: &mut W,
     ) -> Result<(), StepError> {
         watch.reads(Part::Control(thread));
-        if let Op::Call(op) = self.op(program, thread) {
-            watch.ends(thread, op, returned);
-            if self.goes_straight_on(program, thread, watch) {
-                return Ok(());
-            }
-            if let (Some(variable), Some(handle)) = (op.bind, returned.handle()) {
-                watch.reads(Part::Variables);
-                self.variables[variable] = handle;
-            }
-            if sets_result(&op.call) {
-                watch.overwrites(Part::Last(thread));
-                self.threads[thread.index()].last = Last {
-                    word: Word::of(returned),
-                    key: returned.packets.first().map_or(0, |packet| packet.key),
-                };
-            }
+        watch.ends(thread, op, returned);
+        if self.goes_straight_on(program, thread, watch) {
+            return Ok(());
         }
+        if let (Some(variable), Some(handle)) = (op.bind, returned.handle()) {
+            watch.reads(Part::Variables);
+            self.variables[variable] = handle;
+        }
+        if sets_result(&op.call) {
+            watch.overwrites(Part::Last(thread));
+            self.threads[thread.index()].last = Last {
+                word: Word::of(returned),
+                key: returned.packets.first().map_or(0, |packet| packet.key),
+            };
+        }
+        self.goes_past(program, thread, watch)
+    }
+
+    /// The thread is past the call at which it rests.
+    fn goes_past<W: Watch>(
+        &mut self,
+        program: &Program,
+        thread: ThreadId,
+        watch: &mut W,
+    ) -> Result<(), StepError> {
         if program.threads_can_be_ended {
             self.clear_ended(watch);
         }

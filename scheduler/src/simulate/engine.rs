@@ -70,7 +70,7 @@ struct Prepared<'p> {
     op: &'p Op,
     kind: OpKind,
     /// The call, if it is the same in every turn.
-    call: Option<Call>,
+    call: Option<(&'p CallOp, Call)>,
     /// Can its time run out?
     is_timed: bool,
     /// Can it change how another thread stands without waking, blocking or ending it at once?
@@ -82,6 +82,8 @@ struct Prepared<'p> {
 enum OpKind {
     /// Lets the model take the step.
     Step,
+    /// The same, and the call is known.
+    Call,
     /// Lets time pass.
     Compute,
     /// Waits until it can take the step.
@@ -90,8 +92,21 @@ enum OpKind {
     Sleep,
 }
 
+impl Costs {
+    /// When a quantum is over that begins now.
+    #[inline]
+    fn quantum_ends_ns(&self, now_ns: u64) -> u64 {
+        let end = |quantum_ns| now_ns.saturating_add(quantum_ns);
+        self.quantum_ns.map_or(u64::MAX, end)
+    }
+}
+
 impl<'p> Prepared<'p> {
     fn new(op: &'p Op, call: Option<Call>) -> Self {
+        let call = match op {
+            Op::Call(op) => call.map(|call| (op, call)),
+            _ => None,
+        };
         let kind = match op {
             Op::Compute(_) => OpKind::Compute,
             Op::Until(..) | Op::Complete { .. } => OpKind::Wait,
@@ -103,6 +118,7 @@ impl<'p> Prepared<'p> {
                     },
                 ..
             }) => OpKind::Sleep,
+            _ if call.is_some() => OpKind::Call,
             _ => OpKind::Step,
         };
         let reaches_others = matches!(
@@ -184,7 +200,8 @@ impl<'p, W: RunWatch> Engine<'p, W> {
             processor: 0,
             left_ns: None,
             since_ns: 0,
-            quantum_ends_ns: 0,
+            // Who needs no processor has no quantum either.
+            quantum_ends_ns: u64::MAX,
             timer: 0,
             due_ns: 0,
             due_timer_ns: u64::MAX,
@@ -370,17 +387,19 @@ impl<'p, W: RunWatch> Engine<'p, W> {
             if place.standing != Standing::Running || self.books.are_full() {
                 return Ok(());
             }
-            let outside = self.books.handlers[thread.index()].outside;
-            if !outside && place.quantum_ends_ns <= self.books.now_ns && self.is_preempted(thread) {
+            if place.quantum_ends_ns <= self.books.now_ns && self.is_preempted(thread) {
                 return Ok(());
             }
-            let choice = if self.state.system.thread(thread).can_return() {
-                Choice::Return(thread, self.state.system.most_more(thread))
+            if self.state.system.thread(thread).can_return() {
+                let more = self.state.system.most_more(thread);
+                self.steps(Choice::Return(thread, more))?;
             } else {
-                let Prepared { op, kind, .. } = *self.op(thread);
+                let index = self.op(thread);
+                let Prepared { op, kind, .. } = self.ops[index];
                 match kind {
+                    OpKind::Call => self.makes(thread, index)?,
                     OpKind::Compute => {
-                        self.begins_to_compute(thread, op, outside);
+                        self.begins_to_compute(thread, op);
                         return Ok(());
                     }
                     OpKind::Wait if !self.state.can_do(thread, op, &mut ()) => {
@@ -397,10 +416,9 @@ impl<'p, W: RunWatch> Engine<'p, W> {
                         place.timer = self.timers.set(at_ns, Timer::GetsOn(thread));
                         return Ok(());
                     }
-                    _ => Choice::Step(thread),
+                    _ => self.steps(Choice::Step(thread))?,
                 }
-            };
-            self.steps(choice)?;
+            }
             if self.steps_now > MOST_STEPS_AT_A_MOMENT || self.steps >= self.settings.most_steps {
                 // Others, and whoever counts, have a turn.
                 if self.places[thread.index()].standing == Standing::Running {
@@ -411,30 +429,33 @@ impl<'p, W: RunWatch> Engine<'p, W> {
         }
     }
 
-    /// The op at which a thread rests.
+    /// The op at which a thread rests: its place among all.
     #[inline]
-    fn op(&self, thread: ThreadId) -> &Prepared<'p> {
+    fn op(&self, thread: ThreadId) -> usize {
         let at = self.state.threads[thread.index()].at as usize;
-        &self.ops[self.places[thread.index()].first_op + at]
+        self.places[thread.index()].first_op + at
     }
 
     /// The thread computes, or goes on with what it had begun.
-    fn begins_to_compute(&mut self, thread: ThreadId, op: &Op, outside: bool) {
+    #[inline]
+    fn begins_to_compute(&mut self, thread: ThreadId, op: &Op) {
         if let Op::Compute(law) = op
             && self.places[thread.index()].left_ns.is_none()
         {
             let at = self.state.threads[thread.index()].at;
             let ns = self.books.draw(thread, at, law);
-            let ns = match outside || self.costs.background == 0.0 {
-                true => ns,
-                false => (ns as f64 * self.costs.stretch + 0.5) as u64,
+            let slows =
+                self.costs.background != 0.0 && !self.books.handlers[thread.index()].outside;
+            let ns = match slows {
+                true => (ns as f64 * self.costs.stretch + 0.5) as u64,
+                false => ns,
             };
             self.places[thread.index()].left_ns = Some(ns);
             self.begins();
             self.books.watch.does(thread, op);
             self.books.watch.step_ends(self.program, &self.state);
         }
-        self.computes(thread, outside);
+        self.computes(thread);
     }
 
     /// Does the thread, whose quantum is over, stand behind others now?
@@ -456,13 +477,12 @@ impl<'p, W: RunWatch> Engine<'p, W> {
     }
 
     /// The thread computes until it is done, or until its quantum is over.
-    fn computes(&mut self, thread: ThreadId, outside: bool) {
+    #[inline]
+    fn computes(&mut self, thread: ThreadId) {
         let now_ns = self.books.now_ns;
         let place = &mut self.places[thread.index()];
-        let mut until_ns = now_ns.saturating_add(place.left_ns.unwrap_or_default());
-        if !outside && self.costs.quantum_ns.is_some() {
-            until_ns = until_ns.min(place.quantum_ends_ns);
-        }
+        let done_ns = now_ns.saturating_add(place.left_ns.unwrap_or_default());
+        let until_ns = done_ns.min(place.quantum_ends_ns);
         place.since_ns = now_ns;
         place.standing = Standing::Computing;
         place.timer = self.timers.set(until_ns, Timer::GetsOn(thread));
@@ -486,42 +506,70 @@ impl<'p, W: RunWatch> Engine<'p, W> {
     }
 
     /// One step of the model, and what follows from it.
+    #[inline(never)]
     fn steps(&mut self, choice: Choice) -> Result<(), SimulateError> {
         let thread = choice.thread();
-        let program = self.program;
-        self.steps += 1;
-        self.steps_now += 1;
-        self.begins();
-        let is_step = matches!(choice, Choice::Step(_));
-        let Prepared {
-            op,
-            call,
-            is_timed,
-            reaches_others,
-            ..
-        } = *self.op(thread);
-        if is_step && is_timed {
-            self.places[thread.index()].waits_ns = self.how_long(thread, op);
-        }
-        self.books.actor = Some(thread);
-        let taken = match (op, call) {
-            (Op::Call(op), Some(call)) if is_step => {
-                let books = &mut self.books;
-                self.state.take_call(program, thread, op, call, books)
-            }
-            _ => self.state.take(program, choice, &mut self.books),
-        };
+        let index = self.op(thread);
+        self.step_begins(thread, index, matches!(choice, Choice::Step(_)));
+        let taken = self.state.take(self.program, choice, &mut self.books);
         let begins_to_wait = match choice {
             Choice::Step(_) => true,
             Choice::Return(..) => self.restarts_timeouts,
             Choice::Expire(_) | Choice::Suspend(_) => false,
         };
+        self.step_ends(thread, index, begins_to_wait, taken)
+    }
+
+    /// The thread makes the call at which it rests, which is the same in every turn: as
+    /// [`steps`](Self::steps), without another look at what the step is.
+    #[inline]
+    fn makes(&mut self, thread: ThreadId, index: usize) -> Result<(), SimulateError> {
+        self.step_begins(thread, index, true);
+        let taken = match &self.ops[index].call {
+            Some((op, call)) => {
+                let books = &mut self.books;
+                self.state.take_call(self.program, thread, op, call, books)
+            }
+            None => self
+                .state
+                .take(self.program, Choice::Step(thread), &mut self.books),
+        };
+        self.step_ends(thread, index, true, taken)
+    }
+
+    /// A step of a thread at this op begins: the op itself, or what follows from it later.
+    #[inline]
+    fn step_begins(&mut self, thread: ThreadId, index: usize, is_first: bool) {
+        self.steps += 1;
+        self.steps_now += 1;
+        self.begins();
+        let Prepared { op, is_timed, .. } = self.ops[index];
+        if is_first && is_timed {
+            self.places[thread.index()].waits_ns = self.how_long(thread, op);
+        }
+        self.books.actor = Some(thread);
+    }
+
+    /// A step of a thread at this op is over, and others follow.
+    #[inline]
+    fn step_ends(
+        &mut self,
+        thread: ThreadId,
+        index: usize,
+        begins_to_wait: bool,
+        taken: Result<(), crate::StepError>,
+    ) -> Result<(), SimulateError> {
+        let Prepared {
+            is_timed,
+            reaches_others,
+            ..
+        } = self.ops[index];
         if begins_to_wait && is_timed && self.state.system.can_expire(thread) {
             self.is_due(thread);
         }
         self.settle(thread, taken)?;
         if reaches_others {
-            for other in program.thread_ids() {
+            for other in self.program.thread_ids() {
                 self.follow(other)?;
             }
         }
@@ -675,7 +723,7 @@ impl<'p, W: RunWatch> Engine<'p, W> {
         let now_ns = self.books.now_ns;
         let place = &mut self.places[thread.index()];
         place.standing = Standing::Running;
-        place.quantum_ends_ns = now_ns.saturating_add(self.costs.quantum_ns.unwrap_or(0));
+        place.quantum_ends_ns = self.costs.quantum_ends_ns(now_ns);
         self.books.goes_on(thread);
         self.turns.push_back(thread);
     }

@@ -9,7 +9,7 @@ use super::{
     statistics::{Gauge, Moments, PortBook, Series},
 };
 use crate::{
-    law::{Law, Stream},
+    law::{Law, Stream, exponential},
     program::{CallOp, Op, Program},
     run::RunWatch,
     state::Watch,
@@ -72,7 +72,7 @@ pub(super) struct Books<W> {
     /// Who takes the step.
     pub(super) actor: Option<ThreadId>,
     /// Whom the step has woken, blocked or ended.
-    pub(super) touched: SmallVec<[ThreadId; 8]>,
+    pub(super) touched: Vec<ThreadId>,
     /// The ports that it has touched: a bit for each of the first 63, and one for all others.
     touched_ports: u64,
     pub(super) handlers: Vec<Handler>,
@@ -122,7 +122,7 @@ impl<W> Books<W> {
             watch,
             now_ns: 0,
             actor: None,
-            touched: SmallVec::new(),
+            touched: Vec::new(),
             touched_ports: 0,
             handlers: program.threads.iter().enumerate().map(handler).collect(),
             requests: Vec::new(),
@@ -159,7 +159,7 @@ impl<W> Books<W> {
     #[inline]
     pub(super) fn draw(&mut self, thread: ThreadId, at: u32, law: &Law) -> u64 {
         match law {
-            Law::Exponential { .. } => law.sample(self.stream(thread).next()),
+            Law::Exponential { mean_ns } => exponential(*mean_ns, self.stream(thread).next()),
             Law::Constant(ns) => *ns,
             Law::Sequence(_) => {
                 let handler = &mut self.handlers[thread.index()];
@@ -292,9 +292,10 @@ impl<W> Books<W> {
         if handler.hand.is_empty() {
             return;
         }
-        for request in std::mem::take(&mut handler.hand) {
-            self.done(request);
+        for place in 0..handler.hand.len() {
+            self.done(self.handlers[thread.index()].hand[place]);
         }
+        self.handlers[thread.index()].hand.clear();
     }
 
     /// The thread gets a packet. `at_once`: it runs, and so goes on with it.
@@ -348,13 +349,9 @@ impl<W> Books<W> {
         while touched != 0 {
             let index = touched.trailing_zeros() as usize;
             touched &= touched - 1;
-            let last = if index < 63 {
-                index
-            } else {
-                system.ports().len() - 1
-            };
-            for index in index..=last {
-                self.look_at_port(system, index);
+            self.look_at_port(system, index);
+            if index == 63 {
+                (64..system.ports().len()).for_each(|index| self.look_at_port(system, index));
             }
         }
     }
@@ -410,7 +407,8 @@ impl<W> Books<W> {
 }
 
 impl<W: RunWatch> Observer for Books<W> {
-    #[inline]
+    // Always inlined, as it is known where an event happens which it is.
+    #[inline(always)]
     fn event(&mut self, event: Event) {
         self.watch.event(event);
         match event {
