@@ -47,7 +47,7 @@ impl<O: Observer> Observer for Sound<'_, O> {
         true
     }
 
-    #[inline]
+    #[inline(always)]
     fn event(&mut self, event: Event) {
         self.0.event(event);
     }

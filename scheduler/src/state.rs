@@ -308,6 +308,17 @@ pub enum Part {
     Marked(usize),
 }
 
+/// A call of a program, with what would have to be looked up each time that it is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PreparedCall<'p> {
+    /// The op that makes it.
+    op: &'p CallOp,
+    /// The call, with its handles and its key.
+    call: Call,
+    /// Where the thread rests when it has returned, if it takes nothing to know that.
+    next: Option<u32>,
+}
+
 /// What a thread can do, as far as the kernel has a say in it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Standing {
@@ -600,6 +611,7 @@ impl State {
     }
 
     /// Lets the threads that left a wait return, as far as that is no step of its own.
+    #[inline]
     fn settle<W: Watch>(
         &mut self,
         program: &Program,
@@ -650,8 +662,12 @@ impl State {
             Op::Call(op) => {
                 noting.watch.reads(Part::System);
                 noting.watch.reads(Part::Variables);
-                let call = self.instantiate(thread, op);
-                self.make(program, thread, op, &call, noting)
+                let call = PreparedCall {
+                    op,
+                    call: self.instantiate(thread, op),
+                    next: self.next(program, thread),
+                };
+                self.make(program, thread, &call, noting)
             }
             op => {
                 if !self.system.thread(thread).can_call() {
@@ -694,15 +710,15 @@ impl State {
         &mut self,
         program: &Program,
         thread: ThreadId,
-        op: &CallOp,
-        call: &Call,
+        call: &PreparedCall<'_>,
         noting: &mut Noting<'_, W>,
     ) -> Result<(), StepError> {
+        let PreparedCall { op, call, next } = call;
         noting.watch.begins(thread, op, call);
         // Looked at where it is: to move it would take longer than to make it.
         match &self.system.apply(Action::Call(thread, *call), noting) {
             Ok(Outcome::Returned(returned)) => {
-                self.returned(program, thread, op, returned, noting.watch)
+                self.returned(program, thread, op, *next, returned, noting.watch)
             }
             Ok(_) => Ok(()),
             Err(error) => Err((*error).into()),
@@ -716,23 +732,30 @@ impl State {
         &mut self,
         program: &Program,
         thread: ThreadId,
-        op: &CallOp,
-        call: &Call,
+        call: &PreparedCall<'_>,
         watch: &mut W,
     ) -> Result<(), StepError> {
         let mut noting = Noting {
             watch,
             woken: SmallVec::new(),
         };
-        self.make(program, thread, op, call, &mut noting)?;
+        self.make(program, thread, call, &mut noting)?;
         self.settle(program, &mut noting)
     }
 
     /// For each op of this code the call that it makes, if that is the same in every turn, in a
     /// program whose handle variables never change.
-    pub(crate) fn prepared(&self, code: &Code) -> impl Iterator<Item = Option<Call>> {
-        code.ops.iter().map(|op| match op {
-            Op::Call(op) if op.key_step.is_none() => Some(with_handles(op.call, &self.variables)),
+    pub(crate) fn prepared<'p>(
+        &self,
+        program: &'p Program,
+        code: &'p Code,
+    ) -> impl Iterator<Item = Option<PreparedCall<'p>>> {
+        code.ops.iter().enumerate().map(|(at, op)| match op {
+            Op::Call(op) if op.key_step.is_none() => Some(PreparedCall {
+                op,
+                call: with_handles(op.call, &self.variables),
+                next: next(program, code, at),
+            }),
             _ => None,
         })
     }
@@ -747,32 +770,33 @@ impl State {
         thread: ThreadId,
         watch: &mut W,
     ) -> Result<(), StepError> {
-        if self.goes_straight_on(program, thread, watch) {
+        watch.reads(Part::Control(thread));
+        if let Some(next) = self.next(program, thread) {
+            self.goes_straight_on(thread, next, watch);
             return Ok(());
         }
         self.threads[thread.index()].at += 1;
         self.rest(program, thread, watch)
     }
 
-    /// Rests at the op after this one, if it takes nothing to know which.
+    /// Where the thread rests after the op at which it rests, if it takes nothing to know that.
     #[inline]
-    fn goes_straight_on<W: Watch>(
+    fn next(&self, program: &Program, thread: ThreadId) -> Option<u32> {
+        let at = self.threads[thread.index()].at;
+        next(program, program.code(thread), at as usize)
+    }
+
+    /// Rests at the [`next`](Self::next) op.
+    #[inline]
+    pub(crate) fn goes_straight_on<W: Watch>(
         &mut self,
-        program: &Program,
         thread: ThreadId,
+        next: u32,
         watch: &mut W,
-    ) -> bool {
-        watch.reads(Part::Control(thread));
+    ) {
         let local = &mut self.threads[thread.index()];
-        match program.code(thread).next[local.at as usize] {
-            // Where threads are ended, this one may be.
-            Some(next) if !program.threads_can_be_ended => {
-                debug_assert_eq!(local.last, Last::default(), "nothing is remembered");
-                local.at = next;
-                true
-            }
-            _ => false,
-        }
+        debug_assert_eq!(local.last, Last::default(), "nothing is remembered");
+        local.at = next;
     }
 
     /// The thread goes on in the call that it is in.
@@ -788,7 +812,10 @@ impl State {
         let action = Action::Return { thread, more };
         match &self.system.apply(action, noting) {
             Ok(Outcome::Returned(returned)) => match self.op(program, thread) {
-                Op::Call(op) => self.returned(program, thread, op, returned, noting.watch),
+                Op::Call(op) => {
+                    let next = self.next(program, thread);
+                    self.returned(program, thread, op, next, returned, noting.watch)
+                }
                 _ => self.goes_past(program, thread, noting.watch),
             },
             Ok(_) => Ok(()),
@@ -810,8 +837,28 @@ impl State {
     }
 
     /// The call at which the thread rests has returned.
-    #[inline]
+    #[inline(always)]
     fn returned<W: Watch>(
+        &mut self,
+        program: &Program,
+        thread: ThreadId,
+        op: &CallOp,
+        next: Option<u32>,
+        returned: &Returned,
+        watch: &mut W,
+    ) -> Result<(), StepError> {
+        watch.reads(Part::Control(thread));
+        watch.ends(thread, op, returned);
+        if let Some(next) = next {
+            self.goes_straight_on(thread, next, watch);
+            return Ok(());
+        }
+        self.returned_from(program, thread, op, returned, watch)
+    }
+
+    /// As [`returned`](Self::returned), if the thread does not go straight on.
+    #[inline(never)]
+    fn returned_from<W: Watch>(
         &mut self,
         program: &Program,
         thread: ThreadId,
@@ -819,11 +866,6 @@ impl State {
         returned: &Returned,
         watch: &mut W,
     ) -> Result<(), StepError> {
-        watch.reads(Part::Control(thread));
-        watch.ends(thread, op, returned);
-        if self.goes_straight_on(program, thread, watch) {
-            return Ok(());
-        }
         if let (Some(variable), Some(handle)) = (op.bind, returned.handle()) {
             watch.reads(Part::Variables);
             self.variables[variable] = handle;
@@ -1139,6 +1181,13 @@ impl Local {
                 .for_each(|turns| to.number((*turns).into()));
         }
     }
+}
+
+/// Where a thread rests after this op of its code, if it takes nothing to know that.
+#[inline]
+fn next(program: &Program, code: &Code, at: usize) -> Option<u32> {
+    // Where threads are ended, this one may be.
+    code.next[at].filter(|_| !program.threads_can_be_ended)
 }
 
 /// The call with each handle field, which holds a variable's number, replaced by its value.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     program::{CallOp, Condition, Op, Program},
     run::{RunError, RunWatch},
-    state::{Choice, State},
+    state::{Choice, PreparedCall, State, StepError},
     workload::Time,
 };
 use iocp_model::{Call, PortId, Semantics, ThreadId, ThreadState, Timeout};
@@ -70,7 +70,7 @@ struct Prepared<'p> {
     op: &'p Op,
     kind: OpKind,
     /// The call, if it is the same in every turn.
-    call: Option<(&'p CallOp, Call)>,
+    call: Option<PreparedCall<'p>>,
     /// Can its time run out?
     is_timed: bool,
     /// Can it change how another thread stands without waking, blocking or ending it at once?
@@ -102,11 +102,7 @@ impl Costs {
 }
 
 impl<'p> Prepared<'p> {
-    fn new(op: &'p Op, call: Option<Call>) -> Self {
-        let call = match op {
-            Op::Call(op) => call.map(|call| (op, call)),
-            _ => None,
-        };
+    fn new(op: &'p Op, call: Option<PreparedCall<'p>>) -> Self {
         let kind = match op {
             Op::Compute(_) => OpKind::Compute,
             Op::Until(..) | Op::Complete { .. } => OpKind::Wait,
@@ -216,7 +212,8 @@ impl<'p, W: RunWatch> Engine<'p, W> {
         let (mut ops, mut begins) = (Vec::new(), Vec::new());
         for code in &program.codes {
             begins.push(ops.len());
-            let calls = state.prepared(code).map(|call| call.filter(|_| fixed));
+            let calls = state.prepared(program, code);
+            let calls = calls.map(|call| call.filter(|_| fixed));
             let prepared = |(op, call)| Prepared::new(op, call);
             ops.extend(code.ops.iter().zip(calls).map(prepared));
         }
@@ -375,7 +372,16 @@ impl<'p, W: RunWatch> Engine<'p, W> {
             self.books.watch.step_ends(self.program, &self.state);
             return Ok(());
         }
-        // It was the last op.
+        self.passes_the_last(thread, passed)
+    }
+
+    /// The thread is past its last op.
+    #[cold]
+    fn passes_the_last(
+        &mut self,
+        thread: ThreadId,
+        passed: Result<(), StepError>,
+    ) -> Result<(), SimulateError> {
         self.settle(thread, passed)?;
         self.look_at_untils()
     }
@@ -522,13 +528,13 @@ impl<'p, W: RunWatch> Engine<'p, W> {
 
     /// The thread makes the call at which it rests, which is the same in every turn: as
     /// [`steps`](Self::steps), without another look at what the step is.
-    #[inline]
+    #[inline(always)]
     fn makes(&mut self, thread: ThreadId, index: usize) -> Result<(), SimulateError> {
         self.step_begins(thread, index, true);
         let taken = match &self.ops[index].call {
-            Some((op, call)) => {
+            Some(call) => {
                 let books = &mut self.books;
-                self.state.take_call(self.program, thread, op, call, books)
+                self.state.take_call(self.program, thread, call, books)
             }
             None => self
                 .state
@@ -538,7 +544,7 @@ impl<'p, W: RunWatch> Engine<'p, W> {
     }
 
     /// A step of a thread at this op begins: the op itself, or what follows from it later.
-    #[inline]
+    #[inline(always)]
     fn step_begins(&mut self, thread: ThreadId, index: usize, is_first: bool) {
         self.steps += 1;
         self.steps_now += 1;
@@ -551,13 +557,13 @@ impl<'p, W: RunWatch> Engine<'p, W> {
     }
 
     /// A step of a thread at this op is over, and others follow.
-    #[inline]
+    #[inline(always)]
     fn step_ends(
         &mut self,
         thread: ThreadId,
         index: usize,
         begins_to_wait: bool,
-        taken: Result<(), crate::StepError>,
+        taken: Result<(), StepError>,
     ) -> Result<(), SimulateError> {
         let Prepared {
             is_timed,
@@ -612,10 +618,11 @@ impl<'p, W: RunWatch> Engine<'p, W> {
     }
 
     /// After a step of `actor`: threads that it touched follow.
+    #[inline(always)]
     fn settle(
         &mut self,
         actor: ThreadId,
-        taken: Result<(), crate::StepError>,
+        taken: Result<(), StepError>,
     ) -> Result<(), SimulateError> {
         if let Err(error) = taken {
             return Err(RunError::of_step(self.program, error).into());
@@ -639,7 +646,7 @@ impl<'p, W: RunWatch> Engine<'p, W> {
     }
 
     /// The thread does what the model says that it does.
-    #[inline]
+    #[inline(always)]
     fn follow(&mut self, thread: ThreadId) -> Result<(), SimulateError> {
         let object = self.state.system.thread(thread);
         let standing = self.places[thread.index()].standing;

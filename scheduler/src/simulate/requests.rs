@@ -156,10 +156,18 @@ impl<W> Books<W> {
     }
 
     /// How long an op takes this time.
-    #[inline]
+    #[inline(always)]
     pub(super) fn draw(&mut self, thread: ThreadId, at: u32, law: &Law) -> u64 {
         match law {
             Law::Exponential { mean_ns } => exponential(*mean_ns, self.stream(thread).next()),
+            law => self.draw_by(thread, at, law),
+        }
+    }
+
+    /// As [`draw`](Self::draw), by any law.
+    #[inline(never)]
+    fn draw_by(&mut self, thread: ThreadId, at: u32, law: &Law) -> u64 {
+        match law {
             Law::Constant(ns) => *ns,
             Law::Sequence(_) => {
                 let handler = &mut self.handlers[thread.index()];
@@ -284,7 +292,7 @@ impl<W> Books<W> {
     }
 
     /// The thread handles none of its packets any more.
-    #[inline]
+    #[inline(always)]
     fn lays_down(&mut self, thread: ThreadId) {
         let handler = &mut self.handlers[thread.index()];
         handler.next = 0;
