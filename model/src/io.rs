@@ -1162,10 +1162,11 @@ impl System {
             } => self.duplicate(process, handle, target, access, close_source, o),
             _ => return Outcome::Returned(self.thread_call(thread, call, o)),
         };
-        Outcome::Returned(match answer {
-            Ok(value) => Returned::new(call.api(), success).with(value),
-            Err(status) => Returned::new(call.api(), status),
-        })
+        let (status, value) = match answer {
+            Ok(value) => (success, value),
+            Err(status) => (status, Value::Nothing),
+        };
+        Outcome::Returned(Returned::new(call.api(), status).with(value))
     }
 
     /// Changes an object to wait for, and releases whom that satisfies.

@@ -726,6 +726,24 @@ impl System {
         max
     }
 
+    /// Takes the packet at the queue's head for a thread that is counted.
+    #[inline]
+    fn take_first<O: Observer>(
+        &mut self,
+        thread: ThreadId,
+        port: PortId,
+        o: &mut O,
+    ) -> Option<Packet> {
+        let packet = self.ports[port.index()].queue.pop_front()?;
+        o.event(Event::Taken {
+            port,
+            thread,
+            packet,
+        });
+        self.give_back_reserve(&packet, o);
+        Some(packet)
+    }
+
     /// Takes up to `max` packets from the queue's head for a thread that is counted.
     fn take<O: Observer>(
         &mut self,
@@ -734,17 +752,16 @@ impl System {
         max: u16,
         o: &mut O,
     ) -> Packets {
-        let mut packets = Packets::new();
-        while packets.len() < usize::from(max) {
-            let Some(packet) = self.ports[port.index()].queue.pop_front() else {
-                break;
-            };
-            o.event(Event::Taken {
-                port,
-                thread,
-                packet,
-            });
-            self.give_back_reserve(&packet, o);
+        if max == 0 {
+            return Packets::new();
+        }
+        let Some(first) = self.take_first(thread, port, o) else {
+            return Packets::new();
+        };
+        let mut packets = Packets::from_buf([first]);
+        while packets.len() < usize::from(max)
+            && let Some(packet) = self.take_first(thread, port, o)
+        {
             packets.push(packet);
         }
         if packets.len() > 1 && self.is_broken(Mutant::BatchNewestFirst, o) {

@@ -611,7 +611,7 @@ impl State {
     }
 
     /// Lets the threads that left a wait return, as far as that is no step of its own.
-    #[inline]
+    #[inline(always)]
     fn settle<W: Watch>(
         &mut self,
         program: &Program,
@@ -772,7 +772,7 @@ impl State {
     ) -> Result<(), StepError> {
         watch.reads(Part::Control(thread));
         if let Some(next) = self.next(program, thread) {
-            self.goes_straight_on(thread, next, watch);
+            self.goes_straight_on(thread, next);
             return Ok(());
         }
         self.threads[thread.index()].at += 1;
@@ -788,19 +788,14 @@ impl State {
 
     /// Rests at the [`next`](Self::next) op.
     #[inline]
-    pub(crate) fn goes_straight_on<W: Watch>(
-        &mut self,
-        thread: ThreadId,
-        next: u32,
-        watch: &mut W,
-    ) {
+    pub(crate) fn goes_straight_on(&mut self, thread: ThreadId, next: u32) {
         let local = &mut self.threads[thread.index()];
         debug_assert_eq!(local.last, Last::default(), "nothing is remembered");
         local.at = next;
     }
 
     /// The thread goes on in the call that it is in.
-    #[inline]
+    #[inline(never)]
     fn go_on<W: Watch>(
         &mut self,
         program: &Program,
@@ -850,7 +845,7 @@ impl State {
         watch.reads(Part::Control(thread));
         watch.ends(thread, op, returned);
         if let Some(next) = next {
-            self.goes_straight_on(thread, next, watch);
+            self.goes_straight_on(thread, next);
             return Ok(());
         }
         self.returned_from(program, thread, op, returned, watch)
@@ -1185,7 +1180,7 @@ impl Local {
 
 /// Where a thread rests after this op of its code, if it takes nothing to know that.
 #[inline]
-fn next(program: &Program, code: &Code, at: usize) -> Option<u32> {
+pub(crate) fn next(program: &Program, code: &Code, at: usize) -> Option<u32> {
     // Where threads are ended, this one may be.
     code.next[at].filter(|_| !program.threads_can_be_ended)
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     program::{CallOp, Condition, Op, Program},
     run::{RunError, RunWatch},
-    state::{Choice, PreparedCall, State, StepError},
+    state::{self, Choice, PreparedCall, State, StepError},
     workload::Time,
 };
 use iocp_model::{Call, PortId, Semantics, ThreadId, ThreadState, Timeout};
@@ -71,6 +71,8 @@ struct Prepared<'p> {
     kind: OpKind,
     /// The call, if it is the same in every turn.
     call: Option<PreparedCall<'p>>,
+    /// Where the thread rests after it, if it takes nothing to know that.
+    next: Option<u32>,
     /// Can its time run out?
     is_timed: bool,
     /// Can it change how another thread stands without waking, blocking or ending it at once?
@@ -102,7 +104,7 @@ impl Costs {
 }
 
 impl<'p> Prepared<'p> {
-    fn new(op: &'p Op, call: Option<PreparedCall<'p>>) -> Self {
+    fn new(op: &'p Op, call: Option<PreparedCall<'p>>, next: Option<u32>) -> Self {
         let kind = match op {
             Op::Compute(_) => OpKind::Compute,
             Op::Until(..) | Op::Complete { .. } => OpKind::Wait,
@@ -128,6 +130,7 @@ impl<'p> Prepared<'p> {
             op,
             kind,
             call,
+            next,
             is_timed: matches!(op, Op::Call(op) if op.is_finite()),
             reaches_others,
         }
@@ -214,8 +217,11 @@ impl<'p, W: RunWatch> Engine<'p, W> {
             begins.push(ops.len());
             let calls = state.prepared(program, code);
             let calls = calls.map(|call| call.filter(|_| fixed));
-            let prepared = |(op, call)| Prepared::new(op, call);
-            ops.extend(code.ops.iter().zip(calls).map(prepared));
+            let prepared = |(at, call)| {
+                let next = state::next(program, code, at);
+                Prepared::new(&code.ops[at], call, next)
+            };
+            ops.extend(calls.enumerate().map(prepared));
         }
         let place = |thread: ThreadId| Place {
             first_op: begins[program.threads[thread.index()].code],
@@ -328,11 +334,7 @@ impl<'p, W: RunWatch> Engine<'p, W> {
         match place.standing {
             Standing::Waking => self.is_ready(thread),
             Standing::Switching => self.has_processor(thread),
-            Standing::Asleep => {
-                place.standing = Standing::Running;
-                self.passes(thread)?;
-            }
-            Standing::Computing => {
+            Standing::Computing | Standing::Asleep => {
                 let done_ns = now_ns - place.since_ns;
                 let left_ns = place.left_ns.unwrap_or_default().saturating_sub(done_ns);
                 place.standing = Standing::Running;
@@ -364,6 +366,12 @@ impl<'p, W: RunWatch> Engine<'p, W> {
     /// The thread is past the op that took time.
     fn passes(&mut self, thread: ThreadId) -> Result<(), SimulateError> {
         self.begins();
+        let index = self.op(thread);
+        if let Some(next) = self.ops[index].next {
+            self.state.goes_straight_on(thread, next);
+            self.books.watch.step_ends(self.program, &self.state);
+            return Ok(());
+        }
         self.books.actor = Some(thread);
         let passed = self
             .state
@@ -515,62 +523,67 @@ impl<'p, W: RunWatch> Engine<'p, W> {
     #[inline(never)]
     fn steps(&mut self, choice: Choice) -> Result<(), SimulateError> {
         let thread = choice.thread();
-        let index = self.op(thread);
-        self.step_begins(thread, index, matches!(choice, Choice::Step(_)));
+        let Prepared {
+            op,
+            is_timed,
+            reaches_others,
+            ..
+        } = self.ops[self.op(thread)];
+        self.step_begins(thread);
+        if is_timed && matches!(choice, Choice::Step(_)) {
+            self.places[thread.index()].waits_ns = self.how_long(thread, op);
+        }
         let taken = self.state.take(self.program, choice, &mut self.books);
         let begins_to_wait = match choice {
             Choice::Step(_) => true,
             Choice::Return(..) => self.restarts_timeouts,
             Choice::Expire(_) | Choice::Suspend(_) => false,
         };
-        self.step_ends(thread, index, begins_to_wait, taken)
+        self.step_ends(thread, begins_to_wait && is_timed, reaches_others, taken)
     }
 
     /// The thread makes the call at which it rests, which is the same in every turn: as
     /// [`steps`](Self::steps), without another look at what the step is.
     #[inline(always)]
     fn makes(&mut self, thread: ThreadId, index: usize) -> Result<(), SimulateError> {
-        self.step_begins(thread, index, true);
-        let taken = match &self.ops[index].call {
-            Some(call) => {
-                let books = &mut self.books;
-                self.state.take_call(self.program, thread, call, books)
-            }
-            None => self
-                .state
-                .take(self.program, Choice::Step(thread), &mut self.books),
-        };
-        self.step_ends(thread, index, true, taken)
-    }
-
-    /// A step of a thread at this op begins: the op itself, or what follows from it later.
-    #[inline(always)]
-    fn step_begins(&mut self, thread: ThreadId, index: usize, is_first: bool) {
-        self.steps += 1;
-        self.steps_now += 1;
-        self.begins();
-        let Prepared { op, is_timed, .. } = self.ops[index];
-        if is_first && is_timed {
-            self.places[thread.index()].waits_ns = self.how_long(thread, op);
-        }
-        self.books.actor = Some(thread);
-    }
-
-    /// A step of a thread at this op is over, and others follow.
-    #[inline(always)]
-    fn step_ends(
-        &mut self,
-        thread: ThreadId,
-        index: usize,
-        begins_to_wait: bool,
-        taken: Result<(), StepError>,
-    ) -> Result<(), SimulateError> {
         let Prepared {
+            op,
             is_timed,
             reaches_others,
             ..
         } = self.ops[index];
-        if begins_to_wait && is_timed && self.state.system.can_expire(thread) {
+        self.step_begins(thread);
+        if is_timed {
+            self.places[thread.index()].waits_ns = self.how_long(thread, op);
+        }
+        let (state, books) = (&mut self.state, &mut self.books);
+        let taken = match &self.ops[index].call {
+            Some(call) => state.take_call(self.program, thread, call, books),
+            None => state.take(self.program, Choice::Step(thread), books),
+        };
+        self.step_ends(thread, is_timed, reaches_others, taken)
+    }
+
+    /// A step of a thread begins.
+    #[inline(always)]
+    fn step_begins(&mut self, thread: ThreadId) {
+        self.steps += 1;
+        self.steps_now += 1;
+        self.begins();
+        self.books.actor = Some(thread);
+    }
+
+    /// A step of a thread is over, and others follow. `may_wait`: it may have begun to wait for so
+    /// long. `reaches_others`: see [`Prepared`].
+    #[inline(always)]
+    fn step_ends(
+        &mut self,
+        thread: ThreadId,
+        may_wait: bool,
+        reaches_others: bool,
+        taken: Result<(), StepError>,
+    ) -> Result<(), SimulateError> {
+        if may_wait && self.state.system.can_expire(thread) {
             self.is_due(thread);
         }
         self.settle(thread, taken)?;

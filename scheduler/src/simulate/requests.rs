@@ -355,11 +355,12 @@ impl<W> Books<W> {
     pub(super) fn look_at_ports(&mut self, system: &System) {
         let mut touched = std::mem::take(&mut self.touched_ports);
         while touched != 0 {
-            let index = touched.trailing_zeros() as usize;
+            let mut index = touched.trailing_zeros() as usize;
             touched &= touched - 1;
             self.look_at_port(system, index);
-            if index == 63 {
-                (64..system.ports().len()).for_each(|index| self.look_at_port(system, index));
+            while index >= 63 && index + 1 < system.ports().len() {
+                index += 1;
+                self.look_at_port(system, index);
             }
         }
     }
