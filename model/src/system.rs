@@ -292,7 +292,7 @@ impl System {
                     Thread::can_return,
                     "the thread is in no call that it could go on with",
                 )?;
-                if more > self.most_more(thread) {
+                if more > 0 && more > self.most_more(thread) {
                     return Err(NotEnabled("there are not so many packets to collect"));
                 }
                 if more < self.least_more(thread) {

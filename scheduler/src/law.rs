@@ -24,6 +24,9 @@ pub const MOST_STAGES: u32 = 1_000;
 /// The greatest number that [`share`] takes.
 pub const MOST_NUMBER: u64 = (1 << 53) - 1;
 
+/// The greatest number less than 1.
+const GREATEST: f64 = 1.0 - f64::EPSILON / 2.0;
+
 /// The number between 0 and 1, both excluded, that belongs to a whole number from 0 to
 /// [`MOST_NUMBER`].
 #[inline]
@@ -31,7 +34,8 @@ pub const MOST_NUMBER: u64 = (1 << 53) - 1;
 pub fn share(number: u64) -> f64 {
     // Exact up to 2^52; above it the half is lost, and the greatest share is still less than 1.
     // Through a signed number, since processors have that conversion.
-    ((number as i64 as f64 + 0.5) / (1u64 << 53) as f64).min(1.0 - f64::EPSILON / 2.0)
+    let share = (number as i64 as f64 + 0.5) / (1u64 << 53) as f64;
+    if share < GREATEST { share } else { GREATEST }
 }
 
 /// A law of durations, in nanoseconds.

@@ -416,21 +416,8 @@ impl<'p, W: RunWatch> Engine<'p, W> {
                         self.begins_to_compute(thread, op);
                         return Ok(());
                     }
-                    OpKind::Wait if !self.state.can_do(thread, op, &mut ()) => {
-                        self.begins();
-                        self.books.watch.waits_until(thread, op);
-                        self.at_untils.push(thread);
-                        self.stops(thread, Standing::AtAnUntil);
-                        return Ok(());
-                    }
-                    OpKind::Sleep if self.sleeps_unseen(thread) => {
-                        let at_ns = self.books.now_ns.saturating_add(self.how_long(thread, op));
-                        let place = &mut self.places[thread.index()];
-                        place.standing = Standing::Asleep;
-                        place.timer = self.timers.set(at_ns, Timer::GetsOn(thread));
-                        return Ok(());
-                    }
-                    _ => self.steps(Choice::Step(thread))?,
+                    _ if self.rests(thread, op, kind) => return Ok(()),
+                    _ => self.makes(thread, index)?,
                 }
             }
             if self.steps_now > MOST_STEPS_AT_A_MOMENT || self.steps >= self.settings.most_steps {
@@ -440,6 +427,27 @@ impl<'p, W: RunWatch> Engine<'p, W> {
                 }
                 return Ok(());
             }
+        }
+    }
+
+    /// Does the thread, instead of a step, wait at this op until something is so, or sleep unseen?
+    fn rests(&mut self, thread: ThreadId, op: &Op, kind: OpKind) -> bool {
+        match kind {
+            OpKind::Wait if !self.state.can_do(thread, op, &mut ()) => {
+                self.begins();
+                self.books.watch.waits_until(thread, op);
+                self.at_untils.push(thread);
+                self.stops(thread, Standing::AtAnUntil);
+                true
+            }
+            OpKind::Sleep if self.sleeps_unseen(thread) => {
+                let at_ns = self.books.now_ns.saturating_add(self.how_long(thread, op));
+                let place = &mut self.places[thread.index()];
+                place.standing = Standing::Asleep;
+                place.timer = self.timers.set(at_ns, Timer::GetsOn(thread));
+                true
+            }
+            _ => false,
         }
     }
 
@@ -542,8 +550,8 @@ impl<'p, W: RunWatch> Engine<'p, W> {
         self.step_ends(thread, begins_to_wait && is_timed, reaches_others, taken)
     }
 
-    /// The thread makes the call at which it rests, which is the same in every turn: as
-    /// [`steps`](Self::steps), without another look at what the step is.
+    /// The thread takes the step of the op at which it rests: as [`steps`](Self::steps), without
+    /// another look at a call that is the same in every turn.
     #[inline(always)]
     fn makes(&mut self, thread: ThreadId, index: usize) -> Result<(), SimulateError> {
         let Prepared {

@@ -355,17 +355,22 @@ impl<W> Books<W> {
     pub(super) fn look_at_ports(&mut self, system: &System) {
         let mut touched = std::mem::take(&mut self.touched_ports);
         while touched != 0 {
-            let mut index = touched.trailing_zeros() as usize;
+            let index = touched.trailing_zeros() as usize;
+            if index == 63 {
+                return self.look_at_last_ports(system);
+            }
             touched &= touched - 1;
             self.look_at_port(system, index);
-            while index >= 63 && index + 1 < system.ports().len() {
-                index += 1;
-                self.look_at_port(system, index);
-            }
         }
     }
 
-    #[inline]
+    /// Those that have no bit of their own.
+    #[cold]
+    fn look_at_last_ports(&mut self, system: &System) {
+        (63..system.ports().len()).for_each(|index| self.look_at_port(system, index));
+    }
+
+    #[inline(always)]
     fn look_at_port(&mut self, system: &System, index: usize) {
         if self.ports.len() <= index {
             self.ports
