@@ -452,13 +452,13 @@ fn marks_that_a_count_would_miss() {
                 worker("x", json!(1), &[&take, &mark, &mark]),
                 worker("y", json!(1), &[&take]),
             ],
-            &[both.clone()],
+            std::slice::from_ref(&both),
         ),
         // One twice, without end.
         two_packets(
             &[json!({"name": "x", "program": [
                 take, mark, mark, {"repeat": "forever", "do": [poll]}]})],
-            &[both.clone()],
+            std::slice::from_ref(&both),
         ),
         // None instead of one.
         two_packets(&[worker("x", json!(2), &[&poll, &mark])], &[both]),
