@@ -289,6 +289,29 @@ fn nothing_that_will_do_is_exit_1() {
     assert!(ran.out.contains(one), "{}", ran.out);
 }
 
+/// 24 processors are kept busy: a limit of 16 does not keep up, and the range ends above it.
+#[test]
+fn a_large_machine_has_a_large_range() {
+    let ran = iocp(&[
+        "advise",
+        "mm4",
+        "--slo",
+        "wait.mean<9s",
+        "--requests",
+        "1000",
+        "--set",
+        "processors=40",
+        "--set",
+        "rate=24",
+    ]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(
+        ran.out.contains("--limit 1..40 --threads 1..80"),
+        "{}",
+        ran.out
+    );
+}
+
 #[test]
 fn what_is_wrong_is_told_with_exit_2() {
     let wrong: [(&[&str], &str); 8] = [

@@ -32,12 +32,13 @@ pub(super) struct Arguments {
     /// (thread.worker.copies=8).
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<Setting>,
-    /// What the limit may be.
-    #[arg(long, value_name = "A..B", default_value = "1..16", value_parser = range)]
-    limit: RangeInclusive<u32>,
-    /// How many threads there may be.
-    #[arg(long, value_name = "A..B", default_value = "1..64", value_parser = range)]
-    threads: RangeInclusive<u32>,
+    /// What the limit may be; without it, from 1 to 16, or to the number of processors if that is more.
+    #[arg(long, value_name = "A..B", value_parser = range)]
+    limit: Option<RangeInclusive<u32>>,
+    /// How many threads there may be; without it, from 1 to 64, or to twice the processors if that is
+    /// more.
+    #[arg(long, value_name = "A..B", value_parser = range)]
+    threads: Option<RangeInclusive<u32>>,
     /// How likely the true value of a metric is to be in its interval.
     #[arg(long, value_name = "PERCENT", default_value = "95%")]
     confidence: Percent,
@@ -69,6 +70,9 @@ pub(super) struct Arguments {
     format: PageFormat,
 }
 
+/// The most threads, and the highest limit.
+const MOST: u32 = 1_000;
+
 /// "1..16", or "4".
 fn range(text: &str) -> std::result::Result<RangeInclusive<u32>, String> {
     let (least, most) = text.split_once("..").unwrap_or((text, text));
@@ -81,17 +85,20 @@ fn range(text: &str) -> std::result::Result<RangeInclusive<u32>, String> {
         (least, most) if least > most => Err(format!(
             "there is nothing from {least} to {most}; write {most}..{least}"
         )),
-        (_, most) if most > 1_000 => Err("1000 is the most".into()),
+        (_, most) if most > MOST => Err(format!("{MOST} is the most")),
         _ => Ok(least..=most),
     }
 }
 
 impl Arguments {
-    fn question(&self) -> Question {
+    /// The question about a machine of so many processors.
+    fn question(&self, processors: u32) -> Question {
         let usual = Question::new(self.slo.clone());
+        let up_to = |range: &RangeInclusive<u32>, most: u32| 1..=most.clamp(*range.end(), MOST);
+        let (threads, limit) = (self.threads.clone(), self.limit.clone());
         Question {
-            threads: self.threads.clone(),
-            limits: self.limit.clone(),
+            threads: threads.unwrap_or_else(|| up_to(&usual.threads, 2 * processors)),
+            limits: limit.unwrap_or_else(|| up_to(&usual.limits, processors)),
             confidence: self.confidence.share(),
             requests: self.requests.unwrap_or(usual.requests),
             most_replications: self.replications,
@@ -103,7 +110,7 @@ impl Arguments {
     }
 
     /// The command that does the same again.
-    fn again(&self) -> String {
+    fn again(&self, question: &Question) -> String {
         let mut again = format!("iocp advise {}", quoted(&self.scenario));
         for objective in &self.slo {
             again += &format!(" --slo \"{objective}\"");
@@ -114,8 +121,8 @@ impl Arguments {
         let ends = |range: &RangeInclusive<u32>| format!("{}..{}", range.start(), range.end());
         again += &format!(
             " --limit {} --threads {} --confidence {}",
-            ends(&self.limit),
-            ends(&self.threads),
+            ends(&question.limits),
+            ends(&question.threads),
             self.confidence
         );
         if let Some(requests) = self.requests {
@@ -135,7 +142,7 @@ pub(super) fn run(arguments: &Arguments) -> Result {
     let scenario = find_scenario(&arguments.scenario)?;
     let program = changed(&scenario, &arguments.set)?;
     let workload = &program.workload;
-    let question = arguments.question();
+    let question = arguments.question(program.processors().into());
     let semantics = arguments.profile.semantics();
     let watch = Watch::new(arguments.quiet, &Precision::default(), &workload.name);
     let jobs = arguments.jobs.map_or_else(
@@ -166,7 +173,7 @@ pub(super) fn run(arguments: &Arguments) -> Result {
         question: &question,
         advice: &advice,
         elapsed,
-        again: arguments.again(),
+        again: arguments.again(&question),
     };
     match arguments.format {
         PageFormat::Human => advised.human()?,
