@@ -4,8 +4,18 @@ use super::{MOST_NUMBER, share};
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): small, quick, the same everywhere, and good enough for
 /// any number of short streams, each begun from numbers that were mixed with each other.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Stream(u64);
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Stream {
+    state: u64,
+    /// The next number, made before it is asked for: whoever asks is waiting for it.
+    next: f64,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self::at(0)
+    }
+}
 
 /// The odd number nearest to 2^64 over the golden ratio.
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -20,20 +30,29 @@ fn mix(mut z: u64) -> u64 {
 impl Stream {
     /// The stream of a seed.
     pub(crate) fn new(seed: u64) -> Self {
-        Self(mix(seed.wrapping_add(STEP)))
+        Self::at(mix(seed.wrapping_add(STEP)))
     }
 
     /// The stream of this part of what the stream belongs to.
     #[inline]
     pub(crate) fn part(self, number: u64) -> Self {
-        Self(mix(self.0 ^ mix(number.wrapping_add(STEP))))
+        Self::at(mix(self.state ^ mix(number.wrapping_add(STEP))))
     }
 
     /// The next number between 0 and 1, both excluded.
     #[inline]
     pub(crate) fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(STEP);
-        share(mix(self.0) & MOST_NUMBER)
+        let next = self.next;
+        *self = Self::at(self.state.wrapping_add(STEP));
+        next
+    }
+
+    #[inline]
+    fn at(state: u64) -> Self {
+        Self {
+            state,
+            next: share(mix(state.wrapping_add(STEP)) & MOST_NUMBER),
+        }
     }
 }
 
