@@ -94,15 +94,6 @@ enum OpKind {
     Sleep,
 }
 
-impl Costs {
-    /// When a quantum is over that begins now.
-    #[inline]
-    fn quantum_ends_ns(&self, now_ns: u64) -> u64 {
-        let end = |quantum_ns| now_ns.saturating_add(quantum_ns);
-        self.quantum_ns.map_or(u64::MAX, end)
-    }
-}
-
 impl<'p> Prepared<'p> {
     fn new(op: &'p Op, call: Option<PreparedCall<'p>>, next: Option<u32>) -> Self {
         let kind = match op {
@@ -146,6 +137,15 @@ struct Costs {
     /// By what computations are longer for the background.
     stretch: f64,
     background: f64,
+}
+
+impl Costs {
+    /// When a quantum is over that begins now.
+    #[inline]
+    fn quantum_ends_ns(&self, now_ns: u64) -> u64 {
+        let end = |quantum_ns| now_ns.saturating_add(quantum_ns);
+        self.quantum_ns.map_or(u64::MAX, end)
+    }
 }
 
 /// A replication under way.
