@@ -79,6 +79,15 @@ fn a_recording_that_was_cut_is_exit_2() {
     exits(&["check", &torn], 2);
 }
 
+/// What was recorded is not lost to what is made of it.
+#[test]
+fn a_scenario_is_not_fitted_over_its_recording() {
+    let path = file("fitted-over.jsonl", b"{}\n");
+    let said = exits(&["fit", &path, "--out", &path], 2);
+    assert!(said.contains("Choose another name with --out"), "{said}");
+    assert_eq!(fs::read(&path).expect("it is there"), b"{}\n");
+}
+
 #[test]
 fn a_budget_that_ran_out_is_exit_3() {
     let for_ever = file(

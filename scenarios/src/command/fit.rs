@@ -37,6 +37,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result {
+    arguments.keep_the_recordings()?;
     let traces: Vec<Trace> = arguments
         .files
         .iter()
@@ -76,6 +77,23 @@ pub(super) fn run(arguments: &Arguments) -> Result {
 }
 
 impl Arguments {
+    /// The scenario must not be written over what it is made from.
+    fn keep_the_recordings(&self) -> Result<()> {
+        let Some(out) = &self.out else {
+            return Ok(());
+        };
+        let there = |path: &PathBuf| path.canonicalize().ok();
+        let same = |file: &&PathBuf| there(file).is_some() && there(file) == there(out);
+        match self.files.iter().find(same) {
+            Some(_) => Err(Problem::new(format!(
+                "{} is a recording, and the scenario would take its place. Choose another name with \
+                 --out.",
+                out.display()
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// The command that makes the page again.
     fn again(&self) -> String {
         let mut again = String::from("iocp fit");
