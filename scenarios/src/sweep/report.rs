@@ -367,24 +367,43 @@ impl<'a> Pictures<'a> {
         let keys = || self.sheet.over.iter().map(|axis| axis.key.as_str());
         let heads = LISTED.map(|(head, _, _)| head);
         let mut table = Table::new(keys().chain(heads).chain(["status"]));
+        let mut too_short = false;
         for row in self.rows.iter().take(MOST_LISTED) {
             let mut cells: Vec<_> = keys().map(|key| row.in_words(key)).collect();
-            cells.extend(LISTED.map(|(_, metric, unit)| match row.number(metric) {
-                Some(value) => unit.text(value),
-                None => "–".into(),
-            }));
+            for (_, metric, unit) in LISTED {
+                let end = row.get(&format!("{metric}.high"));
+                cells.push(match row.number(metric) {
+                    Some(value) if end.is_some_and(Value::is_null) => {
+                        too_short = true;
+                        format!("{} to ?", unit.text(value))
+                    }
+                    Some(value) => unit.text(value),
+                    None => "–".into(),
+                });
+            }
             cells.push(row.in_words("status"));
             table.row(cells);
             if row.status() != Status::Done {
                 table.mark();
             }
         }
-        let section = Section::figure("All points", table);
-        match self.rows.len() > MOST_LISTED {
-            true => section.says(format!(
+        let mut says = Vec::new();
+        if self.rows.len() > MOST_LISTED {
+            says.push(format!(
                 "The first {MOST_LISTED}; `points.csv` has the others."
-            )),
-            false => section,
+            ));
+        }
+        if too_short {
+            says.push(
+                "**to ?**: it may be more, and nobody knows how much, for the replications were too short; \
+                 `requests` makes them longer."
+                    .into(),
+            );
+        }
+        let section = Section::figure("All points", table);
+        match &says[..] {
+            [] => section,
+            says => section.says(says.join(" ")),
         }
     }
 }
